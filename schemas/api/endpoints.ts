@@ -1,0 +1,120 @@
+import { z } from "zod";
+import { finality, payloadFormat } from "../messages/fields.ts";
+import { endpointSettings, type EndpointSettings } from "./endpoint-settings.ts";
+import { applicationId, endpointId, instant, pageQuery } from "./fields.ts";
+
+/** Where webhooks go. Whether its host may be reached is decided at each connection, by the delivery service. */
+const url = z
+  .string()
+  .max(2048, "at most 2048 characters")
+  .superRefine((text, context) => {
+    const reason = urlProblem(text);
+    if (reason !== null) context.addIssue({ code: "custom", message: reason });
+  })
+  .meta({ format: "uri", description: "http or https, without credentials or fragment" });
+
+function urlProblem(text: string): string | null {
+  if (!URL.canParse(text)) return "not a URL: expected https://host/path";
+  const parsed = new URL(text);
+  if (parsed.protocol !== "https:" && parsed.protocol !== "http:") return "expected https:// or http://";
+  if (parsed.username !== "" || parsed.password !== "") {
+    return "must not carry a user or password: use a custom header instead";
+  }
+  return parsed.hash === "" ? null : "must not have a fragment (#…): it is never sent";
+}
+
+/** Read by `parseFilter`, which says where and why a filter is wrong. */
+const filter = z
+  .record(z.string(), z.unknown())
+  .meta({ description: "Which logs: chains, addresses, topics or an event with conditions" });
+
+/** What an endpoint hears of, and how it is told. */
+const subscriptionFields = {
+  filter,
+  finality: finality.default("latest"),
+  format: payloadFormat.default("standard"),
+  /** Whether the endpoint is also told when a reorg takes a log back. */
+  sendRemoved: z.boolean().default(true),
+};
+
+/** `enabled`, `paused` by its owner, or `disabled` by EthHook; matches of the last two wait, none is lost. */
+export const endpointStatus = z.enum(["enabled", "paused", "disabled"]);
+export type EndpointStatus = z.infer<typeof endpointStatus>;
+
+export const newEndpoint = z.strictObject({
+  url,
+  description: z.string().max(1000).default(""),
+  ...subscriptionFields,
+  delivery: endpointSettings.prefault({}),
+});
+export type NewEndpoint = z.infer<typeof newEndpoint>;
+
+type SettingsPatch = { readonly [K in keyof EndpointSettings]?: EndpointSettings[K] | undefined };
+
+/** Settings without their defaults: in a patch, what is absent stays as it is. */
+const settingsPatch = z.strictObject(
+  Object.fromEntries(
+    Object.entries(endpointSettings.shape).map(([name, setting]) => [name, setting.unwrap().optional()]),
+  ),
+) as unknown as z.ZodType<SettingsPatch>;
+
+/** Every field is optional; what is absent stays as it is. */
+export const endpointPatch = z
+  .strictObject({
+    url: url.optional(),
+    description: z.string().max(1000).optional(),
+    filter: filter.optional(),
+    finality: finality.optional(),
+    format: payloadFormat.optional(),
+    sendRemoved: z.boolean().optional(),
+    delivery: settingsPatch.optional(),
+  })
+  .refine((patch) => Object.keys(patch).length > 0, "names no field to change");
+export type EndpointPatch = z.infer<typeof endpointPatch>;
+
+export const endpointResource = z
+  .object({
+    id: endpointId,
+    applicationId,
+    url: z.string(),
+    description: z.string(),
+    status: endpointStatus,
+    disabledReason: z.string().nullable(),
+    filter: z.unknown(),
+    finality,
+    format: payloadFormat,
+    sendRemoved: z.boolean(),
+    delivery: endpointSettings,
+    /** The version of the filter set that this subscription came with. */
+    filterVersion: z.int(),
+    createdAt: instant,
+    updatedAt: instant,
+  })
+  .meta({ id: "Endpoint" });
+export type EndpointResource = z.infer<typeof endpointResource>;
+
+const secret = z
+  .string()
+  .meta({ description: "`whsec_…`: verify signatures with it; shown once, stored encrypted" });
+
+export const createdEndpoint = endpointResource.extend({ secret }).meta({ id: "CreatedEndpoint" });
+
+export const endpointQuery = pageQuery.extend({
+  applicationId: applicationId.optional(),
+  status: endpointStatus.optional(),
+});
+export type EndpointQuery = z.infer<typeof endpointQuery>;
+
+/** How long the old secret goes on signing beside the new one. */
+export const rotationOverlapHoursDefault = 24;
+export const rotateSecret = z.strictObject({
+  overlapHours: z
+    .number()
+    .min(0)
+    .max(24 * 7)
+    .default(rotationOverlapHoursDefault),
+});
+
+export const rotatedSecret = z
+  .object({ endpointId, secret, previousExpiresAt: instant })
+  .meta({ id: "RotatedSecret" });

@@ -1,0 +1,162 @@
+import type { AttemptResource, DeliveryResource, DeliveryStatus } from "@ethhook/schemas";
+import type { DeliveryHistory } from "../core/ports.ts";
+import type { SearchWindow } from "../core/search.ts";
+import type { ClickHouse } from "./clickhouse-client.ts";
+import { hexText, instantMsText, instantText } from "./clickhouse-text.ts";
+
+const deliveryColumns = `
+  webhook_id AS webhookId, endpoint_id AS endpointId, application_id AS applicationId, kind,
+  toUInt32(chain_id) AS chainId, toUInt32(block_number) AS blockNumber, ${hexText("block_hash")} AS blockHash,
+  ${instantText("block_time")} AS blockTime, ${hexText("transaction_hash")} AS transactionHash, log_index AS logIndex,
+  ${hexText("contract")} AS contractText, finality, format, toUInt32(filter_version) AS filterVersion, why,
+  ${instantMsText("seen_at")} AS seenAt, ${instantMsText("matched_at")} AS matchedAt`;
+
+const attemptColumns = `
+  attempt_id AS attemptId, webhook_id AS webhookId, endpoint_id AS endpointId, application_id AS applicationId,
+  toUInt32(chain_id) AS chainId, attempt, outcome, nullIf(status_code, 0) AS statusCode, nullIf(error, '') AS error,
+  response_body AS responseBody, ${instantMsText("started_at")} AS startedAt, connect_ms AS connectMs, tls_ms AS tlsMs,
+  first_byte_ms AS firstByteMs, total_ms AS totalMs, e2e_ms AS e2eMs,
+  if(next_attempt_at IS NULL, NULL, ${instantMsText("assumeNotNull(next_attempt_at)")}) AS nextAttemptAt, origin`;
+
+type FoundDelivery = Omit<DeliveryResource, keyof Outcome | "contract"> & { readonly contractText: string };
+type Outcome = Pick<DeliveryResource, "status" | "attempts" | "lastAttemptAt" | "lastStatusCode">;
+
+/** A search as SQL: conditions and the parameters that they name. */
+interface Search {
+  readonly where: string;
+  readonly params: Record<string, unknown>;
+}
+
+/** The past of a user's webhooks, without joins: a page of deliveries, then the attempts of that page. */
+export function createClickHouseHistory(db: ClickHouse): DeliveryHistory {
+  async function withOutcomes(
+    userId: string,
+    found: readonly FoundDelivery[],
+  ): Promise<readonly DeliveryResource[]> {
+    if (found.length === 0) return [];
+    const rows = await db.rows<Outcome & { webhookId: string }>(
+      `SELECT webhook_id AS webhookId, if(countIf(outcome = 'delivered') > 0, 'delivered', 'failed') AS status,
+              toUInt32(count()) AS attempts, ${instantMsText("max(started_at)")} AS lastAttemptAt,
+              nullIf(argMax(status_code, started_at), 0) AS lastStatusCode
+       FROM attempts FINAL WHERE user_id = {userId:String} AND webhook_id IN {ids:Array(String)}
+       GROUP BY webhook_id`,
+      { userId, ids: found.map(({ webhookId }) => webhookId) },
+    );
+    const outcomes = new Map(rows.map((row) => [row.webhookId, row]));
+    const none: Outcome = { status: "pending", attempts: 0, lastAttemptAt: null, lastStatusCode: null };
+    return found.map(({ contractText, ...delivery }) => {
+      return { ...delivery, contract: contractText, ...(outcomes.get(delivery.webhookId) ?? none) };
+    });
+  }
+
+  const attemptsWhere = (userId: string, { where, params }: Search, limit: number) =>
+    db.rows<AttemptResource>(
+      `SELECT ${attemptColumns} FROM attempts FINAL WHERE user_id = {userId:String} AND ${where}
+       ORDER BY started_at DESC, attempt_id DESC LIMIT {limit:UInt32}`,
+      { ...params, userId, limit },
+    );
+
+  return {
+    async searchDeliveries(userId, query, window, limit) {
+      const { status, webhookId, endpointId, applicationId, chainId, contract, blockNumber } = query;
+      const search = conditions({
+        ...inWindow("block_time", "webhook_id", window, "DateTime"),
+        "webhook_id = {webhookId:String}": { webhookId },
+        "endpoint_id = {endpointId:String}": { endpointId },
+        "application_id = {applicationId:String}": { applicationId },
+        "chain_id = {chainId:UInt64}": { chainId },
+        "contract = unhex({contract:String})": { contract: contract?.slice(2) },
+        "transaction_hash = unhex({transaction:String})": { transaction: query.transactionHash?.slice(2) },
+        "block_number = {blockNumber:UInt64}": { blockNumber },
+      });
+      const found = await db.rows<FoundDelivery>(
+        `SELECT ${deliveryColumns} FROM deliveries FINAL
+         WHERE user_id = {userId:String} AND ${search.where} ${statusCondition(status)}
+         ORDER BY block_time DESC, webhook_id DESC LIMIT {limit:UInt32}`,
+        { ...search.params, userId, limit },
+      );
+      return withOutcomes(userId, found);
+    },
+
+    async findDelivery(userId, webhookId) {
+      const found = await db.rows<FoundDelivery & { body: string }>(
+        `SELECT ${deliveryColumns}, body FROM deliveries FINAL
+         WHERE user_id = {userId:String} AND webhook_id = {webhookId:String} LIMIT 1`,
+        { userId, webhookId },
+      );
+      const [first] = found;
+      if (first === undefined) return null;
+      const { body, ...row } = first;
+      const [[delivery], attempts] = await Promise.all([
+        withOutcomes(userId, [row]),
+        attemptsWhere(userId, { where: "webhook_id = {webhookId:String}", params: { webhookId } }, 1_000),
+      ]);
+      return delivery === undefined ? null : { delivery, body, attempts: attempts.toReversed() };
+    },
+
+    searchAttempts(userId, query, window, limit) {
+      const { webhookId, endpointId, applicationId, chainId, outcome } = query;
+      const search = conditions({
+        ...inWindow("started_at", "attempt_id", window, "DateTime64(3)"),
+        "webhook_id = {webhookId:String}": { webhookId },
+        "endpoint_id = {endpointId:String}": { endpointId },
+        "application_id = {applicationId:String}": { applicationId },
+        "chain_id = {chainId:UInt64}": { chainId },
+        "outcome = {outcome:String}": { outcome },
+      });
+      return attemptsWhere(userId, search, limit);
+    },
+  };
+}
+
+/** Only the conditions whose parameters are all given. */
+function conditions(all: Readonly<Record<string, Record<string, unknown>>>): Search {
+  const used = Object.entries(all).filter(([, params]) =>
+    Object.values(params).every((value) => value !== undefined),
+  );
+  return {
+    where: used.map(([condition]) => `(${condition})`).join(" AND "),
+    params: Object.assign({}, ...used.map(([, params]) => params)) as Record<string, unknown>,
+  };
+}
+
+function inWindow(
+  time: string,
+  id: string,
+  { sinceMs, untilMs, before }: SearchWindow,
+  type: "DateTime" | "DateTime64(3)",
+): Record<string, Record<string, unknown>> {
+  const at = (name: string): string =>
+    type === "DateTime"
+      ? `fromUnixTimestamp({${name}:Int64})`
+      : `fromUnixTimestamp64Milli({${name}:Int64}, 'UTC')`;
+  const unit = type === "DateTime" ? 1_000 : 1;
+  const units = (ms: number): number => Math.floor(ms / unit);
+  return {
+    [`${time} >= ${at("since")} AND ${time} < ${at("until")}`]: {
+      since: units(sinceMs),
+      until: units(untilMs),
+    },
+    [`(${time}, ${id}) < (${at("before")}, {beforeId:String})`]: {
+      before: before === null ? undefined : units(before.atMs),
+      beforeId: before?.id,
+    },
+  };
+}
+
+/** Ids of this user's attempts are the smaller side: most webhooks have one attempt. */
+function statusCondition(status: DeliveryStatus | undefined): string {
+  const attempted = (more: string): string =>
+    `(SELECT webhook_id FROM attempts WHERE user_id = {userId:String}${more})`;
+  const delivered = attempted(" AND outcome = 'delivered'");
+  switch (status) {
+    case undefined:
+      return "";
+    case "delivered":
+      return `AND webhook_id IN ${delivered}`;
+    case "failed":
+      return `AND webhook_id IN ${attempted("")} AND webhook_id NOT IN ${delivered}`;
+    case "pending":
+      return `AND webhook_id NOT IN ${attempted("")}`;
+  }
+}

@@ -1,0 +1,103 @@
+import { inTransaction, type Pool } from "@ethhook/kit";
+import type { Delivery } from "@ethhook/schemas";
+import { deliveryOfRow, type ParkedRow } from "./parked-rows.ts";
+
+/** What one endpoint waits for. */
+export interface Backlog {
+  readonly endpointId: string;
+  readonly rows: number;
+  /** Unix ms of the earliest due row. */
+  readonly nextDueMs: number;
+}
+
+/** An endpoint that can take some of its due rows. */
+export interface ReleaseRequest {
+  readonly endpointId: string;
+  readonly rowsMax: number;
+}
+
+/** What one release left behind. */
+export interface Released {
+  readonly endpointId: string;
+  readonly rows: number;
+  /** Unix ms of the next due row; null when none is left. */
+  readonly nextDueMs: number | null;
+}
+
+export interface PostgresRelease {
+  /** The endpoint answers again: what was to be retried soon is due now. Far retries keep their time, so that an endpoint that comes and goes does not use them up. */
+  hasten(endpointId: string): Promise<void>;
+  /** Every endpoint of these partitions with parked deliveries. */
+  backlogs(partitions: readonly number[]): Promise<readonly Backlog[]>;
+  /**
+   * Takes due rows out and hands them to `publish`; they are gone once it resolved, and stay if it rejects. Rows that another
+   * process has in hand are skipped. A crash between the two publishes a row twice, with the same webhook id.
+   */
+  release(
+    requests: readonly ReleaseRequest[],
+    nowMs: number,
+    publish: (deliveries: readonly Delivery[]) => Promise<void>,
+  ): Promise<readonly Released[]>;
+}
+
+type Row = Pick<ParkedRow, "endpoint_id" | "replay" | "attempts_made" | "attempts" | "payload">;
+
+const takeDue = `
+  DELETE FROM parked_deliveries p USING (
+    SELECT due.webhook_id, due.replay
+    FROM unnest($1::text[], $2::int[]) AS want(endpoint_id, rows_max)
+    CROSS JOIN LATERAL (
+      SELECT webhook_id, replay FROM parked_deliveries
+      WHERE endpoint_id = want.endpoint_id AND due_at <= to_timestamp($3 / 1000.0) AND order_key = ''
+      ORDER BY due_at, position LIMIT want.rows_max FOR UPDATE SKIP LOCKED
+    ) due
+  ) taken
+  WHERE p.webhook_id = taken.webhook_id AND p.replay = taken.replay
+  RETURNING p.endpoint_id, p.replay, p.attempts_made, p.attempts, p.payload, p.due_at, p.position`;
+
+const nextDue = `
+  SELECT endpoint_id, (SELECT min(due_at) FROM parked_deliveries p WHERE p.endpoint_id = e.endpoint_id AND p.order_key = '') AS next_due
+  FROM unnest($1::text[]) AS e(endpoint_id)`;
+
+/** The third retry of the default schedule is still among these. */
+const soonSeconds = 2_400;
+
+/** The way back from Postgres to the log. */
+export function createPostgresRelease(pool: Pool): PostgresRelease {
+  return {
+    async hasten(endpointId) {
+      await pool.query(
+        `UPDATE parked_deliveries SET due_at = now()
+         WHERE endpoint_id = $1 AND reason IN ('retry', 'breaker') AND due_at > now() AND due_at < now() + $2 * interval '1 second'`,
+        [endpointId, soonSeconds],
+      );
+    },
+    async backlogs(partitions) {
+      const { rows } = await pool.query<{ endpoint_id: string; rows: number; next_due: Date | null }>(
+        `SELECT endpoint_id, count(*) AS rows, min(due_at) FILTER (WHERE order_key = '') AS next_due
+         FROM parked_deliveries WHERE partition = ANY($1) GROUP BY endpoint_id`,
+        [partitions],
+      );
+      return rows.map((row) => ({
+        endpointId: row.endpoint_id,
+        rows: row.rows,
+        nextDueMs: row.next_due?.getTime() ?? Number.POSITIVE_INFINITY,
+      }));
+    },
+    release: (requests, nowMs, publish) =>
+      inTransaction(pool, async (client) => {
+        const endpoints = requests.map((request) => request.endpointId);
+        const limits = requests.map((request) => request.rowsMax);
+        const { rows } = await client.query<Row>(takeDue, [endpoints, limits, nowMs]);
+        if (rows.length > 0) await publish(rows.map(deliveryOfRow));
+        const counts = new Map<string, number>();
+        for (const row of rows) counts.set(row.endpoint_id, (counts.get(row.endpoint_id) ?? 0) + 1);
+        const left = await client.query<{ endpoint_id: string; next_due: Date | null }>(nextDue, [endpoints]);
+        return left.rows.map((row) => ({
+          endpointId: row.endpoint_id,
+          rows: counts.get(row.endpoint_id) ?? 0,
+          nextDueMs: row.next_due?.getTime() ?? null,
+        }));
+      }),
+  };
+}

@@ -1,0 +1,177 @@
+import { fc, test } from "@fast-check/vitest";
+import type { Delivery } from "@ethhook/schemas";
+import { expect } from "vitest";
+import type { Job, JobEnd } from "./job.ts";
+import { createSequencer } from "./sequencer.ts";
+
+interface Row {
+  readonly n: number;
+  readonly dueAtMs: number;
+}
+
+/** Jobs 0, 1, 2 … of one key through a world that fails, is slow, and forgets everything but its rows and its unsettled jobs. */
+function createWorld(failures: readonly number[]) {
+  let nowMs = 0;
+  let life = 0;
+  const rows = new Map<number, Row>();
+  const settled = new Set<number>();
+  const numbers = new Map<string, number>();
+  const done: number[] = [];
+  const posts: number[] = [];
+  const failsLeft = new Map<number, number>();
+  for (const n of failures) failsLeft.set(n, (failsLeft.get(n) ?? 0) + 1);
+  let sending: { readonly job: Job; readonly life: number } | undefined;
+  let peak = 0;
+  /** What Postgres has not taken yet, in order; lost with the process. */
+  let writes: (() => void)[] = [];
+
+  const jobOf = (n: number, stored: boolean): Job => ({
+    delivery: { webhookId: `msg_${n}`, endpointId: "ep_1" } as Delivery,
+    replay: false,
+    partition: 0,
+    offset: n,
+    bytes: 1,
+    takenAtMs: nowMs,
+    fresh: false,
+    stored,
+    orderKey: "ep_1",
+    settle: () => void settled.add(n),
+    isCurrent: () => true,
+  });
+  const numberOf = (job: Job) => job.offset;
+  const sequencer = createSequencer({
+    now: () => nowMs,
+    store: {
+      async number(_, webhookId) {
+        if (!numbers.has(webhookId)) numbers.set(webhookId, numbers.size + 1);
+        return { sequence: numbers.get(webhookId) ?? 0, previousWebhookId: null };
+      },
+      waiting: async (_, limit) =>
+        [...rows.values()]
+          .toSorted((a, b) => a.n - b.n)
+          .slice(0, limit)
+          .map((row) => ({ job: jobOf(row.n, true), dueAtMs: row.dueAtMs })),
+    },
+    send(job) {
+      peak = Math.max(peak, sending === undefined || sending.life !== life ? 1 : 2);
+      sending = { job, life };
+    },
+    park: (job) =>
+      new Promise((resolve) => {
+        const dueAtMs = nowMs;
+        writes.push(() => {
+          rows.set(numberOf(job), { n: numberOf(job), dueAtMs });
+          job.settle();
+          resolve({ kind: "parked", dueAtMs });
+        });
+      }),
+    hasRoom: () => true,
+    onError: () => undefined,
+  });
+  const turn = () => new Promise<void>((resolve) => void setImmediate(resolve));
+
+  /** The POST under way ends. */
+  function finish(): void {
+    if (sending === undefined) return;
+    const { job, life: itsLife } = sending;
+    const n = numberOf(job);
+    sending = undefined;
+    posts.push(n);
+    const left = failsLeft.get(n) ?? 0;
+    let end: JobEnd = { kind: "delivered" };
+    if (left > 0) {
+      failsLeft.set(n, left - 1);
+      const dueAtMs = nowMs + 500;
+      end = { kind: "parked", dueAtMs };
+      writes.push(() => {
+        rows.set(n, { n, dueAtMs });
+        job.settle();
+        if (itsLife === life) sequencer.ended(job, end);
+      });
+      return;
+    }
+    done.push(n);
+    job.settle();
+    writes.push(() => void rows.delete(n));
+    if (itsLife === life) sequencer.ended(job, end);
+  }
+
+  return {
+    sequencer,
+    rows,
+    settled,
+    numbers,
+    done,
+    posts,
+    jobOf,
+    finish,
+    write() {
+      for (const write of writes.splice(0, 2)) write();
+    },
+    turn,
+    peak: () => peak,
+    pass: (ms: number) => (nowMs += ms),
+    tick: () => sequencer.tick(),
+    /** The process dies, or loses the partition; its successor knows the rows and fetches what was not settled. */
+    restart() {
+      life += 1;
+      writes = [];
+      sequencer.clear();
+      sequencer.restore(rows.size > 0 ? [{ orderKey: "ep_1", endpointId: "ep_1", dueAtMs: 0 }] : []);
+    },
+  };
+}
+
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.constant("arrive" as const) },
+  { weight: 8, arbitrary: fc.constant("finish" as const) },
+  { weight: 3, arbitrary: fc.constant("pass" as const) },
+  { weight: 4, arbitrary: fc.constant("write" as const) },
+  { weight: 1, arbitrary: fc.constant("restart" as const) },
+);
+
+test.prop(
+  [fc.array(step, { maxLength: 150, size: "max" }), fc.array(fc.nat(6), { maxLength: 8 }), fc.boolean()],
+  {
+    numRuns: 200,
+  },
+)(
+  "whatever fails or restarts, first arrivals are in order, nothing is lost, and one is under way at a time",
+  async (anySteps, failures, restarts) => {
+    const steps = anySteps.filter((what) => restarts || what !== "restart");
+    const world = createWorld(failures);
+    world.sequencer.restore([]);
+    let arrived = 0;
+    for (const what of steps) {
+      if (what === "arrive") world.sequencer.accept(world.jobOf(arrived++, false));
+      else if (what === "finish") world.finish();
+      else if (what === "pass") world.pass(600);
+      else if (what === "write") world.write();
+      else {
+        world.restart();
+        for (let n = 0; n < arrived; n += 1)
+          if (!world.settled.has(n)) world.sequencer.accept(world.jobOf(n, false));
+      }
+      world.tick();
+      await world.turn();
+    }
+    for (let round = 0; round < 400 && new Set(world.done).size < arrived; round += 1) {
+      world.finish();
+      world.write();
+      world.pass(100);
+      world.tick();
+      await world.turn();
+    }
+    for (let round = 0; round < 200; round += 1) world.write();
+    const firsts = [...new Set(world.done)];
+    expect(firsts).toEqual(Array.from({ length: arrived }, (_, n) => n));
+    // Only a restart repeats anything.
+    expect(world.done.length).toBe(
+      steps.includes("restart") ? Math.max(arrived, world.done.length) : arrived,
+    );
+    expect(world.peak()).toBeLessThanOrEqual(1);
+    expect(world.rows.size).toBe(0);
+    // Numbers follow the order of the first POSTs, which is the order of the events.
+    expect([...world.numbers.keys()]).toEqual(firsts.map((n) => `msg_${n}`));
+  },
+);

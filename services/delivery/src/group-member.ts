@@ -1,0 +1,132 @@
+import type { Batch, Consumer, Logger, TopicPartition } from "@ethhook/kit";
+import { PipelineError } from "@ethhook/schemas";
+import { jobsOf } from "./adapters/kafka-jobs.ts";
+import type { PostgresOrders } from "./adapters/postgres-orders.ts";
+import type { Pipeline } from "./pipeline.ts";
+import type { ReleaseLoop } from "./release-loop.ts";
+import type { TroubleKeeper } from "./trouble-keeper.ts";
+
+export interface GroupMember {
+  start(): Promise<void>;
+  /** Fetches again when there is room. Call it often. */
+  tick(): void;
+  stop(): Promise<void>;
+  assigned(): boolean;
+  readonly crashed: Promise<Error>;
+}
+
+export interface GroupMemberDeps {
+  readonly consumer: Consumer;
+  readonly replayTopic: string;
+  readonly pipeline: Pipeline;
+  readonly releaseLoop: ReleaseLoop;
+  readonly trouble: TroubleKeeper;
+  readonly orders: Pick<PostgresOrders, "heads" | "takenBack">;
+  readonly now: () => number;
+  readonly logger: Logger;
+}
+
+/** Deliveries and bytes that wait for their lanes, over all partitions. */
+const queuedMax = 2_000;
+const queuedBytesMax = 8 * 1_048_576;
+
+/** Left of a drain's time for the commit. */
+const settleMarginMs = 500;
+const restoreAgainMs = 1_000;
+
+/** This process as a member of the group: what it does when partitions come and go. */
+export function createGroupMember(deps: GroupMemberDeps): GroupMember {
+  const { consumer, pipeline, logger, now } = deps;
+  const { dispatcher, intake, sequencer, removals } = pipeline;
+  let held: readonly TopicPartition[] = [];
+  let assignedAtMs = 0;
+  /** Raised with each assignment and revocation: what was begun for an earlier one is void. */
+  let epoch = 0;
+  const crash = Promise.withResolvers<Error>();
+
+  function onBatch(batch: Batch): void {
+    const { jobs, newerFrom } = jobsOf(batch, {
+      replayTopic: deps.replayTopic,
+      nowMs: now(),
+      assignedAtMs,
+      logger,
+    });
+    intake.take(jobs);
+    if (full(1)) hold();
+    if (newerFrom === null) return;
+    consumer.pause(batch);
+    const reason = `${batch.topic}/${batch.partition}@${newerFrom} was written by a newer version: upgrade this process`;
+    logger.error({ event: "delivery.newer" }, new PipelineError("MESSAGE_NEWER", "crash", reason).message);
+  }
+
+  /** Whether more waits in memory than this share of the limits. */
+  function full(share: number): boolean {
+    const { queued, queuedBytes } = dispatcher.stats;
+    return queued > queuedMax * share || queuedBytes > queuedBytesMax * share;
+  }
+
+  /** Endpoints in trouble do not wait here, they are parked: a full memory means that this process is at its own limit. */
+  function hold(): void {
+    if (held.length > 0) return;
+    held = consumer.assigned();
+    for (const partition of held) consumer.pause(partition);
+  }
+
+  function letGo(): void {
+    if (held.length === 0 || full(0.5)) return;
+    const mine = held;
+    held = [];
+    for (const partition of mine) consumer.resume(partition);
+  }
+
+  async function onAssigned(given: readonly TopicPartition[]): Promise<void> {
+    epoch += 1;
+    held = [];
+    assignedAtMs = now();
+    const partitions = [...new Set(given.map(({ partition }) => partition))];
+    await deps.trouble.assigned(partitions).catch((error: unknown) => {
+      // A Postgres that is away must not stop endpoints that are well.
+      logger.warn({ event: "health.unreadable", err: error }, "endpoints in trouble are not known");
+    });
+    await deps.releaseLoop.assigned(partitions);
+    await restoreOrders(partitions, epoch);
+    dispatcher.open();
+  }
+
+  /** Until it is done, what has an order waits: something of it may be parked, and must go first. */
+  async function restoreOrders(partitions: readonly number[], mine: number): Promise<void> {
+    try {
+      const [heads, takenBack] = [
+        await deps.orders.heads(partitions),
+        await deps.orders.takenBack(partitions),
+      ];
+      if (mine !== epoch) return;
+      removals.restore(takenBack);
+      sequencer.restore(heads);
+    } catch (error) {
+      logger.warn({ event: "orders.unreadable", err: error }, "orders are not known: they wait");
+      setTimeout(() => {
+        if (mine === epoch) void restoreOrders(partitions, mine);
+      }, restoreAgainMs);
+    }
+  }
+
+  async function onRevoking(deadlineMs: number): Promise<void> {
+    epoch += 1;
+    pipeline.withdraw();
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, Math.max(0, deadlineMs - now() - settleMarginMs));
+    await Promise.race([dispatcher.secure(), late.promise]);
+    await Promise.race([deps.trouble.flush(), late.promise]);
+    clearTimeout(timer);
+  }
+
+  return {
+    start: () =>
+      consumer.start({ onBatch, onAssigned, onRevoking, onCrash: (error) => crash.resolve(error) }),
+    tick: letGo,
+    stop: () => consumer.stop(),
+    assigned: () => consumer.assigned().length > 0,
+    crashed: crash.promise,
+  };
+}

@@ -1,0 +1,106 @@
+import {
+  createListener,
+  type Consumer,
+  type ConsumerOptions,
+  type Listener,
+  type Pool,
+  type Producer,
+  type ServiceDeps,
+} from "@ethhook/kit";
+import { builtInChains, createTopology } from "@ethhook/topology";
+import type { DeliveryConfig } from "./config.ts";
+import { createGroupMember, type GroupMember } from "./group-member.ts";
+import { createMetricsObserver } from "./metrics-observer.ts";
+import { createPipeline, type Pipeline } from "./pipeline.ts";
+import { createReleaseLoop, type ReleaseLoop } from "./release-loop.ts";
+import { createStores, type Stores } from "./stores.ts";
+import { createTroubleKeeper, type TroubleKeeper } from "./trouble-keeper.ts";
+
+export interface DeliveryDeps extends ServiceDeps {
+  readonly broker: {
+    consumer(options: ConsumerOptions): Consumer;
+    producer(): Producer;
+  };
+  readonly pool: Pool;
+}
+
+/** Everything that a delivery process is made of; nothing is started. */
+export interface Parts {
+  readonly stores: Stores;
+  readonly pipeline: Pipeline;
+  readonly trouble: TroubleKeeper;
+  readonly releaseLoop: ReleaseLoop;
+  readonly member: GroupMember;
+  readonly listener: Listener;
+}
+
+// What delivery reads and writes does not depend on the chains.
+const topology = createTopology(builtInChains);
+
+export function createParts(config: DeliveryConfig, deps: DeliveryDeps): Parts {
+  const { logger, now } = deps;
+  const observer = createMetricsObserver(deps.metrics);
+  const stores = createStores(config, { ...deps, producer: deps.broker.producer(), topology });
+  const pipeline = createPipeline(config, {
+    ...deps,
+    stores,
+    observer,
+    onRecovered: (endpointId) => releaseLoop.recovered(endpointId),
+    partitions: topology.deliveries.partitions,
+  });
+  const { dispatcher, breakers, health } = pipeline;
+  const { endpoints } = stores;
+  const releaseLoop: ReleaseLoop = createReleaseLoop({
+    plan: stores.plan,
+    release: stores.release,
+    publish: (deliveries) => stores.returning.publish(deliveries),
+    room: (endpointId) => dispatcher.room(endpointId),
+    load: (ids) => endpoints.load(ids.filter((id) => endpoints.get(id) === undefined)),
+    observer,
+    now,
+    logger,
+  });
+  const trouble = createTroubleKeeper({ health, store: stores.health, breakers, endpoints, logger });
+  endpoints.onChange((before, after) => {
+    if (before.status === "disabled" && after?.status === "enabled") trouble.pardon(after.id);
+  });
+  observer.watch({ dispatcher, breakers, pendingWrites: () => stores.parking.pendingWrites });
+  const member = createGroupMember({
+    consumer: createConsumer(config, deps),
+    replayTopic: topology.deliveriesReplay.name,
+    pipeline,
+    releaseLoop,
+    trouble,
+    orders: stores.orders,
+    now,
+    logger,
+  });
+  const listener = createListener({
+    url: config.DATABASE_URL,
+    channels: ["ethhook_endpoints", "ethhook_parked"],
+    logger,
+    onNotify(channel, endpointId) {
+      if (channel === "ethhook_endpoints") return endpoints.changed(endpointId);
+      releaseLoop.hasten(endpointId);
+      pipeline.sequencer.recheck(endpointId);
+    },
+    async onReconnect() {
+      await endpoints.refresh();
+      releaseLoop.refresh();
+    },
+  });
+  return { stores, pipeline, trouble, releaseLoop, member, listener };
+}
+
+function createConsumer(config: DeliveryConfig, { broker }: DeliveryDeps): Consumer {
+  return broker.consumer({
+    groupId: "delivery",
+    topics: [topology.deliveries.name, topology.deliveriesReplay.name],
+    assignment: "co-partitioned",
+    pauseAbove: config.WINDOW_RECORDS,
+    resumeBelow: Math.floor(config.WINDOW_RECORDS / 2),
+    maxBytesPerPartition: 131_072,
+    sessionTimeoutMs: config.SESSION_TIMEOUT_MS,
+    heartbeatIntervalMs: Math.floor(config.SESSION_TIMEOUT_MS / 4),
+  });
+}

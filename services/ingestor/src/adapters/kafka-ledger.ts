@@ -1,0 +1,233 @@
+import type { Broker, InRecord, OutRecord, PartitionReader, TransactionalProducer } from "@ethhook/kit";
+import { type Block, blockCodec, type Log, logCodec, PipelineError } from "@ethhook/schemas";
+import { type Chain, toRecord, type Topology } from "@ethhook/topology";
+import type { ChainLog } from "../core/model.ts";
+import type { Ledger, LedgerEntry } from "../core/ports.ts";
+
+/** Ledger records read on start; more, as long as the newest final block is not among them. */
+const tailRecords = 1_024;
+/** Text of data above which a transaction is given more time than the usual ten seconds. */
+const largeTransactionChars = 32 * 1_048_576;
+const largeTransactionTimeoutMs = 60_000;
+/** Records at the end of each partition that are searched for a removed block's logs at first. */
+const bodyRecords = 2_000;
+
+export interface KafkaLedgerDeps {
+  readonly broker: Pick<Broker, "transactionalProducer" | "reader">;
+  readonly topology: Pick<Topology, "blocks" | "logs" | "logsDlq">;
+  readonly chain: Pick<Chain, "id" | "name" | "ledgerPartition">;
+}
+
+/** The chain's ledger in `blocks` and its logs in `logs.<chain>`: written in transactions, read back read-committed. */
+export function createKafkaLedger({ broker, topology, chain }: KafkaLedgerDeps): Ledger {
+  const logsTopic = topology.logs.of(chain.id);
+  const at = { topic: topology.blocks.name, partition: chain.ledgerPartition };
+  let producer: TransactionalProducer | undefined;
+
+  async function withReader<T>(use: (reader: PartitionReader) => Promise<T>): Promise<T> {
+    const reader = broker.reader();
+    try {
+      return await use(reader);
+    } finally {
+      await reader.close();
+    }
+  }
+
+  /** One by one, so that the records of a huge block are never in memory together. */
+  function* recordsOf(entries: readonly LedgerEntry[]): Generator<OutRecord> {
+    for (const { record, logs, refused } of entries) {
+      const kind = record.kind === "removed" ? "removed" : "new";
+      for (const log of logs) yield toRecord(logsTopic, toMessage(kind, record, log));
+      for (const log of refused) yield deadLetterOf(topology, logsTopic.name, record, log);
+      yield toRecord(topology.blocks, record);
+    }
+  }
+
+  async function initialise(transactionTimeoutMs?: number): Promise<TransactionalProducer> {
+    await producer?.stop();
+    const made = broker.transactionalProducer(
+      `ingestor.${chain.name}`,
+      transactionTimeoutMs === undefined ? {} : { transactionTimeoutMs },
+    );
+    await made.start();
+    return made;
+  }
+
+  /** Changes the timeout of a producer that is in use. */
+  async function reinitialise(
+    lastSequence: number,
+    transactionTimeoutMs?: number,
+  ): Promise<TransactionalProducer> {
+    const made = await initialise(transactionTimeoutMs);
+    const [last] = await readTail(1);
+    // This fenced whoever took over meanwhile: only the tail tells whether someone did.
+    if ((last?.sequence ?? 0) === lastSequence) return made;
+    const found = `${chain.name}: the ledger stands at ${last?.sequence ?? 0}, not at ${lastSequence}`;
+    throw new PipelineError("TRANSACTION_UNKNOWN", "retry", found);
+  }
+
+  /** A huge block takes longer than a transaction may usually stand open, for the sake of takeovers. */
+  async function appendLarge(entries: readonly LedgerEntry[]): Promise<void> {
+    const before = (entries[0]?.record.sequence ?? 1) - 1;
+    producer = await reinitialise(before, largeTransactionTimeoutMs);
+    await producer.transact(recordsOf(entries));
+    producer = await reinitialise(before + entries.length);
+  }
+
+  function readTail(count: number): Promise<readonly Block[]> {
+    return withReader(async (reader) => (await reader.tail(at, count)).map(toBlock));
+  }
+
+  return {
+    async open() {
+      producer = await initialise();
+      for (let count = tailRecords; ; count *= 4) {
+        const records = await readTail(count);
+        if (records.length < count || reachesFinal(records)) return checked(records);
+      }
+    },
+    readTail: async (count) => checked(await readTail(count)),
+    async append(entries) {
+      if (!producer) throw new Error("the ledger is not open");
+      if (isLarge(entries)) return appendLarge(entries);
+      await producer.transact(recordsOf(entries));
+    },
+    readLogs: (added) =>
+      withReader(async (reader) => {
+        const found = new Map(added.map((block) => [block.sequence, [] as ChainLog[]]));
+        await Promise.all(
+          Array.from({ length: logsTopic.partitions }, (_, partition) =>
+            searchBack(reader, { topic: logsTopic.name, partition }, added, found),
+          ),
+        );
+        for (const block of added) {
+          const logs = found.get(block.sequence);
+          if (logs?.length !== block.logCount) found.delete(block.sequence);
+          else logs.sort((a, b) => a.logIndex - b.logIndex);
+        }
+        return found;
+      }),
+    async close() {
+      await producer?.stop();
+      producer = undefined;
+    },
+  };
+}
+
+function isLarge(entries: readonly LedgerEntry[]): boolean {
+  let chars = 0;
+  for (const { logs } of entries) for (const log of logs) chars += log.data.length;
+  return chars > largeTransactionChars;
+}
+
+/** Collects the logs of `added` from one partition: its end first, further back while older records could be theirs. */
+async function searchBack(
+  reader: PartitionReader,
+  at: { readonly topic: string; readonly partition: number },
+  added: readonly Block[],
+  found: Map<number, ChainLog[]>,
+): Promise<void> {
+  const oldest = Math.min(...added.map((block) => block.sequence));
+  const { start, end } = await reader.bounds(at);
+  let until = end;
+  for (let width = bodyRecords; until > start; width *= 4) {
+    const from = Math.max(start, until - width);
+    let first: number | undefined;
+    for await (const records of reader.read(at, from, until)) {
+      for (const record of records) {
+        const log = toLog(record);
+        first ??= log.sequence;
+        if (log.kind === "new") found.get(log.sequence)?.push(log);
+      }
+    }
+    // Sequences only grow along a partition: older records than these are of older blocks.
+    if (first !== undefined && first < oldest) return;
+    until = from;
+  }
+}
+
+/** Stands for a log that no record can hold: all that is needed to fetch it from a node, and why it is not there. */
+function deadLetterOf(
+  topology: Pick<Topology, "logsDlq">,
+  topic: string,
+  record: Block,
+  log: ChainLog,
+): OutRecord {
+  const { data, ...rest } = toMessage("new", record, { ...log, topics: log.topics, data: "0x" });
+  const reference = { ...rest, dataBytes: (log.data.length - data.length) / 2 };
+  const headers = {
+    "source-topic": topic,
+    // It never stood there.
+    "source-partition": "-1",
+    "source-offset": "-1",
+    reason: `LOG_TOO_LARGE: ${reference.dataBytes} bytes of data; fetch it by blockHash and logIndex`,
+    group: "ingestor",
+    "dead-at-ms": String(record.seenAtMs),
+  };
+  return toRecord(
+    topology.logsDlq,
+    { sourceKey: log.address, bytes: Buffer.from(JSON.stringify(reference)) },
+    headers,
+  );
+}
+
+function toMessage(kind: "new" | "removed", record: Block, log: ChainLog): Log {
+  return {
+    v: 1,
+    kind,
+    chainId: record.chainId,
+    blockNumber: record.number,
+    blockHash: record.hash,
+    blockTimestamp: record.timestamp,
+    transactionHash: log.transactionHash,
+    transactionIndex: log.transactionIndex,
+    logIndex: log.logIndex,
+    address: log.address,
+    topics: log.topics as string[],
+    data: log.data,
+    sequence: record.sequence,
+    addedSequence: record.addedSequence,
+    proof: record.proof,
+    seenAtMs: record.seenAtMs,
+  };
+}
+
+function toBlock(record: InRecord): Block {
+  const decoded = blockCodec.decode(record.value);
+  if (decoded.ok) return decoded.value;
+  throw unreadable(record, decoded);
+}
+
+function toLog(record: InRecord): Log {
+  const decoded = logCodec.decode(record.value);
+  if (decoded.ok) return decoded.value;
+  throw unreadable(record, decoded);
+}
+
+function unreadable(
+  { topic, partition, offset }: InRecord,
+  { problem, reason }: { readonly problem: "malformed" | "newer"; readonly reason: string },
+): PipelineError {
+  const code = problem === "newer" ? "MESSAGE_NEWER" : "LEDGER_BROKEN";
+  return new PipelineError(code, "crash", `${topic}:${partition} at ${offset}: ${reason}`);
+}
+
+/** Whether the block of the newest `finalized` record was added within these records. */
+function reachesFinal(records: readonly Block[]): boolean {
+  const final = records.findLast((record) => record.kind === "finalized");
+  return records.some((record) => record.kind === "added" && record.hash === final?.hash);
+}
+
+/** @throws PipelineError `LEDGER_BROKEN` if a sequence is missing or stands twice. */
+function checked(records: readonly Block[]): readonly Block[] {
+  for (const [index, record] of records.entries()) {
+    const before = records[index - 1];
+    if (before && record.sequence !== before.sequence + 1)
+      throw new PipelineError(
+        "LEDGER_BROKEN",
+        "crash",
+        `The ledger of chain ${record.chainId} goes from sequence ${before.sequence} to ${record.sequence}`,
+      );
+  }
+  return records;
+}

@@ -1,0 +1,157 @@
+import type { Proof } from "@ethhook/schemas";
+import type { Header, VerifiedBlock, BlockRef } from "../model.ts";
+import type { KnownOfBlock } from "../ports.ts";
+import { isEmptyBloom } from "../proof/bloom.ts";
+import type { ChainChecks, CheckName, SwitchedCheck } from "../proof/checks.ts";
+import { headerHashOf } from "../proof/header-hash.ts";
+import { receiptsRootOf } from "../proof/receipts-root.ts";
+import { logsOfReceipts, verifyLogs, verifyParsed, type Verdict } from "../proof/verify.ts";
+import { packLargeList, type PackedLogs } from "../proof/pack-large-list.ts";
+import { gather, isLargeList } from "./large-list.ts";
+import type { Request } from "./provider-pool.ts";
+import { RpcError } from "./rpc-error.ts";
+import { parseHeader } from "./rpc-parse.ts";
+
+/** `passed` and `failed` decide; `observed` is a failure that changed nothing. */
+export type CheckOutcome = "passed" | "failed" | "observed";
+
+export interface BlockReaderDeps {
+  readonly checks: ChainChecks;
+  /** How complete a block must be proven to be published. */
+  readonly proof: "bloom" | "receipts";
+  readonly onCheck: (provider: string, check: CheckName, outcome: CheckOutcome) => void;
+}
+
+/** Reads one block from one provider and proves it, or refuses what the provider said. */
+export interface BlockReader {
+  /** @throws RpcError `unverified` if the provider's answers do not prove to be the whole block. */
+  read(request: Request, provider: string, ref: BlockRef, known: KnownOfBlock): Promise<VerifiedBlock>;
+  /** Whether `prove` can succeed at all. */
+  readonly canProveByLogs: boolean;
+  /** The block, if these logs alone prove to be all of it; null if it must be read by its hash. */
+  prove(provider: string, header: Header, rawLogs: readonly unknown[]): VerifiedBlock | null;
+}
+
+export function createBlockReader({ checks, proof, onCheck }: BlockReaderDeps): BlockReader {
+  const { modes } = checks;
+
+  async function read(
+    request: Request,
+    provider: string,
+    ref: BlockRef,
+    known: KnownOfBlock,
+  ): Promise<VerifiedBlock> {
+    const says = createWitness(provider, ref);
+    const early = proof === "bloom" ? askEarly(request, ref, known) : undefined;
+    const header = known.header ?? (await readOwnHeader(request, says, ref));
+    // A bloom without a bit proves that there is no log, if blooms prove anything on this chain.
+    if (modes.bloom === "enforce" && isEmptyBloom(header.logsBloom))
+      return { header, logs: [], proof: "bloom" };
+    if (proof === "receipts") return fromReceipts(request, says, header);
+    const verdict = verdictOn(header, await (early ?? askLogs(request, ref)));
+    if (says.accepts(verdict))
+      return { header, logs: verdict.logs, proof: verdict.bloomHolds ? "bloom" : "none" };
+    // The logs are not all there; the same provider's receipts may be.
+    try {
+      return await fromReceipts(request, says, header);
+    } catch (error) {
+      if (!(error instanceof RpcError) || error.failure === "unverified") throw error;
+      return says.refuses("receipts", `it does not serve them (${error.message})`);
+    }
+  }
+
+  function verdictOn(header: Header, answer: LogsAnswer): Verdict {
+    const computeBloom = modes.bloom !== "off";
+    if (Array.isArray(answer)) return verifyLogs(header, answer, computeBloom);
+    return answer.ok ? verifyParsed(header, answer.packed, computeBloom) : answer;
+  }
+
+  /** Logs are asked for together with the header, unless the announced bloom says that there are none. */
+  function askEarly(request: Request, ref: BlockRef, known: KnownOfBlock): Promise<LogsAnswer> | undefined {
+    const hint = known.header?.logsBloom ?? known.bloomHint;
+    if (modes.bloom === "enforce" && hint !== undefined && isEmptyBloom(hint)) return undefined;
+    const asked = askLogs(request, ref);
+    // If the header fails first, nobody awaits the logs.
+    asked.catch(() => undefined);
+    return asked;
+  }
+
+  async function readOwnHeader(request: Request, says: Witness, ref: BlockRef): Promise<Header> {
+    const raw = await request("eth_getBlockByHash", [ref.hash, false]);
+    if (raw === null) throw new RpcError("unknown-block", `no block ${ref.hash}`);
+    const parsed = parseHeader(raw);
+    if (!parsed.ok) throw new RpcError("malformed", parsed.reason);
+    if (parsed.value.hash !== ref.hash)
+      says.refuses("belongs", `asked for ${ref.hash}, got ${parsed.value.hash}`);
+    if (modes["header-hash"] !== "off") {
+      const holds = headerHashOf(raw as Readonly<Record<string, unknown>>) === ref.hash;
+      if (!says.switched("header-hash", holds))
+        says.refuses("header-hash", "the header does not hash to its hash");
+    }
+    return parsed.value;
+  }
+
+  async function fromReceipts(request: Request, says: Witness, header: Header): Promise<VerifiedBlock> {
+    const raw = await gather(await request("eth_getBlockReceipts", [header.hash]));
+    const found = logsOfReceipts(header, raw);
+    if (!found.ok) return says.refuses(found.check, found.reason);
+    const verdict = verifyLogs(header, found.logs, modes.bloom !== "off");
+    if (!says.accepts(verdict)) return says.refuses("receipts", "its receipts do not prove the block either");
+    const level: Proof = verdict.bloomHolds ? "bloom" : "none";
+    if (modes["receipts-root"] === "off") return { header, logs: verdict.logs, proof: level };
+    const holds = (await receiptsRootOf(raw as readonly unknown[])) === header.receiptsRoot;
+    if (!says.switched("receipts-root", holds))
+      return says.refuses("receipts-root", "the root of its receipts is not the header's");
+    return { header, logs: verdict.logs, proof: holds ? "receipts" : level };
+  }
+
+  interface Witness {
+    /** Counts the verdict; false if the block may not be published on it. */
+    accepts(verdict: Verdict): verdict is Extract<Verdict, { ok: true }>;
+    /** Counts the outcome of a switched check; false if it failed and is enforced. */
+    switched(check: SwitchedCheck, holds: boolean): boolean;
+    /** @throws RpcError `unverified` */
+    refuses(check: CheckName, reason: string): never;
+  }
+
+  function createWitness(provider: string, ref: BlockRef): Witness {
+    function switched(check: SwitchedCheck, holds: boolean): boolean {
+      if (modes[check] === "off") return true;
+      const isEnforced = modes[check] === "enforce";
+      onCheck(provider, check, holds ? "passed" : isEnforced ? "failed" : "observed");
+      return holds || !isEnforced;
+    }
+    return {
+      switched,
+      accepts(verdict): verdict is Extract<Verdict, { ok: true }> {
+        if (verdict.ok) return switched("bloom", verdict.bloomHolds);
+        onCheck(provider, verdict.check, "failed");
+        return false;
+      },
+      refuses(check, reason) {
+        if (check !== "header-hash" && check !== "receipts-root") onCheck(provider, check, "failed");
+        throw new RpcError("unverified", `block ${ref.number} from ${provider} fails ${check}: ${reason}`);
+      },
+    };
+  }
+
+  return {
+    read,
+    canProveByLogs: proof === "bloom",
+    prove(provider, header, rawLogs) {
+      const verdict = verifyLogs(header, rawLogs, modes.bloom !== "off");
+      if (!createWitness(provider, header).accepts(verdict)) return null;
+      return { header, logs: verdict.logs, proof: verdict.bloomHolds ? "bloom" : "none" };
+    },
+  };
+}
+
+type LogsAnswer = unknown[] | PackedLogs;
+
+async function askLogs(request: Request, ref: BlockRef): Promise<LogsAnswer> {
+  const answer = await request("eth_getLogs", [{ blockHash: ref.hash }]);
+  if (isLargeList(answer)) return packLargeList(ref, answer);
+  return Array.isArray(answer)
+    ? (answer as unknown[])
+    : { ok: false, check: "shape", reason: "the answer is not a list of logs" };
+}

@@ -1,0 +1,107 @@
+import type { Clock } from "../clock.ts";
+import type { BlockRef, HeadNotice, Header } from "../model.ts";
+import type { BlockSource } from "../ports.ts";
+import type { BlockReader } from "./block-reader.ts";
+import type { ProviderPool } from "./provider-pool.ts";
+import { toQuantity } from "./quantity.ts";
+import { readRange } from "./range.ts";
+import { RpcError } from "./rpc-error.ts";
+import { parseHeader } from "./rpc-parse.ts";
+
+export interface BlockSourceDeps {
+  readonly pool: ProviderPool;
+  readonly reader: BlockReader;
+  readonly clock: Pick<Clock, "now">;
+  /** Blocks of a range whose headers are fetched at a time. */
+  readonly fetchAhead: number;
+}
+
+/** Blocks whose failed providers are remembered. */
+const setAsideBlocksMax = 64;
+
+/** Blocks from JSON-RPC providers, each verified before it is returned. */
+export function createBlockSource({ pool, reader, clock, fetchAhead }: BlockSourceDeps): BlockSource {
+  const setAside = createSetAside();
+
+  async function headerByHash(hash: string): Promise<Header> {
+    return pool.ask(async (request, provider) => {
+      const header = readHeader(await request("eth_getBlockByHash", [hash, false]), hash);
+      if (header.hash !== hash)
+        throw new RpcError("unverified", `${provider}: asked for ${hash}, got ${header.hash}`);
+      return header;
+    });
+  }
+
+  async function headerByNumber(number: number): Promise<Header> {
+    return pool.ask(async (request, provider) => {
+      const header = readHeader(
+        await request("eth_getBlockByNumber", [toQuantity(number), false]),
+        `${number}`,
+      );
+      if (header.number !== number)
+        throw new RpcError("unverified", `${provider}: asked for ${number}, got ${header.number}`);
+      return header;
+    });
+  }
+
+  const block: BlockSource["block"] = (ref, known) =>
+    pool.ask(
+      async (request, provider) => {
+        try {
+          const block = await reader.read(request, provider, ref, known);
+          setAside.forget(ref.hash);
+          return block;
+        } catch (error) {
+          if (error instanceof RpcError && error.failure === "unverified") setAside.add(ref.hash, provider);
+          throw error;
+        }
+      },
+      { prefer: known.from, avoid: setAside.of(ref.hash) },
+    );
+
+  return {
+    latest: (avoid) =>
+      pool.ask(
+        async (request, from): Promise<HeadNotice> => {
+          const header = readHeader(await request("eth_getBlockByNumber", ["latest", false]), "latest");
+          return { ...refOf(header), parentHash: header.parentHash, header, from, seenAtMs: clock.now() };
+        },
+        { avoid: avoid === undefined ? undefined : new Set([avoid]) },
+      ),
+    headerByHash,
+    block,
+    range: (from, to) => readRange(from, to, { pool, reader, fetchAhead, headerByNumber, block }),
+    finalized: () =>
+      pool.ask(async (request) => {
+        const raw = await request("eth_getBlockByNumber", ["finalized", false]);
+        return raw === null ? null : refOf(readHeader(raw, "finalized"));
+      }),
+  };
+}
+
+/** Which providers failed the proof of a block: they are asked last for it, and once all have failed, all again. */
+function createSetAside() {
+  const byHash = new Map<string, Set<string>>();
+  return {
+    of: (hash: string): ReadonlySet<string> | undefined => byHash.get(hash),
+    forget: (hash: string) => byHash.delete(hash),
+    add(hash: string, provider: string) {
+      const names = byHash.get(hash) ?? new Set<string>();
+      byHash.set(hash, names.add(provider));
+      const [oldest] = byHash.keys();
+      if (byHash.size > setAsideBlocksMax && oldest !== undefined) byHash.delete(oldest);
+    },
+  };
+}
+
+/** @throws RpcError `unknown-block` for null, `malformed` for what is no block. */
+export function readHeader(raw: unknown, what: string): Header {
+  if (raw === null || raw === undefined) throw new RpcError("unknown-block", `no block ${what}`);
+  const parsed = parseHeader(raw);
+  if (!parsed.ok) throw new RpcError("malformed", parsed.reason);
+  return parsed.value;
+}
+
+function refOf({ number, hash }: BlockRef): BlockRef {
+  return { number, hash };
+}

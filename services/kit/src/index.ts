@@ -1,0 +1,15 @@
+export * from "./config.ts";
+export * from "./config-help.ts";
+export type * from "./kafka/admin.ts";
+export { createKafka, type KafkaClient, type KafkaOptions } from "./kafka/kafka.ts";
+export { partitionOf } from "./kafka/murmur2.ts";
+export * from "./kafka/types.ts";
+export * from "./logger.ts";
+export * from "./metrics.ts";
+export * from "./postgres/listener.ts";
+export * from "./postgres/pool.ts";
+export * from "./process/health-server.ts";
+export * from "./process/run-main.ts";
+export * from "./secrets.ts";
+export * from "./service.ts";
+export * from "./variables.ts";

@@ -1,0 +1,122 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { expect, test } from "vitest";
+import { kafkajsRequests } from "./broker-request.ts";
+import { createClient } from "./client.ts";
+import { clusterOf } from "./cluster.ts";
+import { newestVersion as newestFetch, oldestVersion as oldestFetch } from "./fetch/fetch-response.ts";
+import { ConsumerGroupClass } from "./group-hooks.ts";
+import { CompressionCodecs, CompressionTypes } from "./kafkajs.ts";
+import { RequestQueueClass } from "./patches.ts";
+import {
+  newestVersion as newestProduce,
+  oldestVersion as oldestProduce,
+} from "./produce/produce-protocol.ts";
+import { createLogger } from "../logger.ts";
+
+const require = createRequire(import.meta.url);
+const logger = createLogger({ name: "test", level: "silent" });
+
+/**
+ * The kit relies on what is inside kafkajs 2.2.4. When one of these fails, kafkajs has changed: read the new code of the
+ * file, see whether the module named beside it is still right, and only then change the expectation.
+ */
+test("kafkajs is the version that the kit was written against", () => {
+  expect((require("kafkajs/package.json") as { version: string }).version).toBe("2.2.4");
+});
+
+test.each([
+  [
+    "src/consumer/consumerGroup.js",
+    "group-hooks.ts",
+    "joinAndSync|fetch|commitOffsets|recoverFromFetch|checkForStaleAssignment",
+  ],
+  ["src/consumer/runner.js", "consumer.ts", "fetch|heartbeat|scheduleFetchManager|stop"],
+  ["src/consumer/index.js", "consumer.ts", "onCrash|disconnect"],
+  ["src/consumer/offsetManager/index.js", "consumer.ts", "resolveOffsets|committedOffsets|commitOffsets"],
+  ["src/network/requestQueue/index.js", "patches.ts", "scheduleCheckPendingRequests|checkPendingRequests"],
+  ["src/network/connection.js", "broker-request.ts", "send"],
+  ["src/network/connectionPool.js", "broker-request.ts", "send"],
+  ["src/protocol/request.js", "broker-request.ts", "encode"],
+])("%s, which %s relies on, is what was read", (file) => {
+  const source = readFileSync(require.resolve(`kafkajs/${file}`));
+  expect(createHash("sha256").update(source).digest("hex").slice(0, 16)).toMatchSnapshot();
+});
+
+test("the methods that the kit wraps are wrapped", () => {
+  const { joinAndSync, fetch } = ConsumerGroupClass.prototype;
+  expect([joinAndSync.name, fetch.name]).toEqual(["joinAfterDrain", "fetchOurselves"]);
+});
+
+test("a connection with nothing to send has no timer", () => {
+  const queue = Object.assign(Object.create(RequestQueueClass.prototype as object), {
+    pending: [],
+    throttledUntil: -1,
+    throttleCheckTimeoutId: null,
+  }) as typeof RequestQueueClass.prototype;
+  queue.scheduleCheckPendingRequests();
+  expect(queue.throttleCheckTimeoutId).toBeNull();
+  queue.pending.push({});
+  queue.scheduleCheckPendingRequests();
+  expect(queue.throttleCheckTimeoutId).not.toBeNull();
+  clearTimeout(queue.throttleCheckTimeoutId ?? undefined);
+});
+
+test("every codec of Kafka is registered", () => {
+  const codecs: Record<number, unknown> = CompressionCodecs;
+  for (const type of [
+    CompressionTypes.GZIP,
+    CompressionTypes.Snappy,
+    CompressionTypes.LZ4,
+    CompressionTypes.ZSTD,
+  ]) {
+    expect((codecs[type] as () => object)()).toHaveProperty("decompress");
+  }
+});
+
+test("kafkajs asks for no version of a request that the kit cannot read", () => {
+  const versions = (name: "Fetch" | "Produce") => kafkajsRequests.requests[name].versions.map(Number);
+  expect(Math.max(...versions("Fetch"))).toBe(newestFetch);
+  expect(versions("Fetch")).toContain(oldestFetch);
+  expect(Math.max(...versions("Produce"))).toBe(newestProduce);
+  expect(versions("Produce")).toContain(oldestProduce);
+});
+
+test("kafkajs gives its cluster to an assigner, with the methods that readers and producers use", () => {
+  const { kafka } = createClient({ brokers: ["127.0.0.1:1"], clientId: "test", logger });
+  const cluster = clusterOf(kafka) as unknown as Record<string, unknown>;
+  const needed = ["connect", "disconnect", "addTargetTopic", "refreshMetadata", "refreshMetadataIfNecessary"];
+  const lookups = [
+    "findBroker",
+    "findControllerBroker",
+    "findGroupCoordinator",
+    "findTopicPartitionMetadata",
+    "fetchTopicsOffset",
+  ];
+  for (const method of [...needed, ...lookups]) expect(cluster[method]).toBeTypeOf("function");
+});
+
+test("a broker has the fields and methods that our own requests use", () => {
+  const Broker = require("kafkajs/src/broker/index.js") as new (options: object) => Record<string, unknown>;
+  const pool = { host: "h", port: 1 };
+  const broker = new Broker({ connectionPool: pool, logger: { namespace: () => ({}) } });
+  expect(broker["connectionPool"]).toBe(pool);
+  for (const method of [
+    "lookupRequest",
+    "disconnect",
+    "initProducerId",
+    "addPartitionsToTxn",
+    "endTxn",
+    "heartbeat",
+    "offsetCommit",
+  ]) {
+    expect(broker[method]).toBeTypeOf("function");
+  }
+});
+
+test("a killed client opens no connection any more", async () => {
+  const client = createClient({ brokers: ["127.0.0.1:1"], clientId: "test", logger });
+  client.kill();
+  await expect(client.kafka.admin().connect()).rejects.toThrow("killed");
+});

@@ -1,0 +1,39 @@
+import { createRequire } from "node:module";
+
+/**
+ * Corrections to kafkajs 2.2.4, which is no longer maintained and pinned exactly. Each names the fault it repairs;
+ * `patches.test.ts` fails when the code that they replace changes.
+ */
+const require = createRequire(import.meta.url);
+
+/** The parts of kafkajs' classes that the corrections rely on. */
+interface RequestQueue {
+  pending: unknown[];
+  throttledUntil: number;
+  throttleCheckTimeoutId: NodeJS.Timeout | null;
+  checkPendingRequests(): void;
+}
+
+export const RequestQueueClass = require("kafkajs/src/network/requestQueue/index.js") as {
+  prototype: RequestQueue & { scheduleCheckPendingRequests(): void };
+};
+
+const pendingCheckMs = 10;
+
+/**
+ * The original arms a timer on every response, with a negative delay when nothing is throttled: a 1 ms timer per
+ * connection for ever (idle CPU, `TimeoutNegativeWarning`). A timer is needed only while requests wait.
+ */
+RequestQueueClass.prototype.scheduleCheckPendingRequests = function scheduleWhenPending(
+  this: RequestQueue,
+): void {
+  if (this.throttleCheckTimeoutId || this.pending.length === 0) return;
+  const throttledMs = this.throttledUntil - Date.now();
+  this.throttleCheckTimeoutId = setTimeout(
+    () => {
+      this.throttleCheckTimeoutId = null;
+      this.checkPendingRequests();
+    },
+    throttledMs > 0 ? throttledMs : pendingCheckMs,
+  );
+};

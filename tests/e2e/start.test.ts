@@ -1,0 +1,144 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, expect, test } from "vitest";
+import { processesWith } from "../support/marked-processes.ts";
+import { until } from "../support/until.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const folders: string[] = [];
+const running: { readonly child: ChildProcess; readonly done: Promise<unknown> }[] = [];
+
+afterEach(async () => {
+  for (const { child, done } of running.splice(0)) {
+    child.kill("SIGTERM");
+    await done;
+  }
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Free ports for everything: other tests, or a person's own session, may have the usual ones. */
+const freePorts = Object.fromEntries(
+  ["KAFKA", "POSTGRES", "CLICKHOUSE", "CLICKHOUSE_NATIVE", "ETHEREUM", "ARBITRUM", "OPTIMISM", "BASE"]
+    .concat(["API", "INGESTOR", "MATCHER", "DELIVERY"])
+    .map((name) => [`${name}_PORT`, "0"]),
+);
+
+/** `npm start -- …` as a person types it. */
+function npmStart(args: readonly string[], env: Record<string, string> = {}) {
+  const marker = `ETHHOOK_TEST_RUN=${randomUUID()}`;
+  const [name, value] = marker.split("=") as [string, string];
+  const folder = mkdtempSync(join(tmpdir(), "ethhook-start-"));
+  folders.push(folder);
+  const child = spawn("npm", ["start", "--", ...args], {
+    cwd: root,
+    env: { ...process.env, ...freePorts, ETHHOOK_DATA: folder, [name]: value, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const said = { stdout: "", stderr: "" };
+  child.stdout.on("data", (chunk: Buffer) => (said.stdout += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (said.stderr += chunk.toString()));
+  const done = new Promise<number | null>((resolve) => child.once("close", resolve));
+  running.push({ child, done });
+  return { child, done, said, left: () => processesWith(marker) };
+}
+
+interface Result {
+  readonly chains: readonly Record<"blocks" | "logs" | "matched" | "delivered" | "failed", number>[];
+  readonly latencyMs: { readonly p50: number; readonly p99: number };
+  readonly rows: Readonly<Record<string, number>>;
+  readonly seconds: number;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** npm writes what it runs to stdout; the result is the last line. */
+const resultOf = (stdout: string): Result => JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Result;
+
+test("15 seconds deliver on all four chains, tell so in JSON, and leave no process", async () => {
+  const { done, said, left } = npmStart(["--seconds", "15", "--json"]);
+  expect(await done, said.stderr).toBe(0);
+  const { chains, latencyMs, rows, seconds, versions } = resultOf(said.stdout);
+  expect(chains).toMatchObject([
+    { chain: "ethereum" },
+    { chain: "arbitrum" },
+    { chain: "optimism" },
+    { chain: "base" },
+  ]);
+  for (const { blocks, logs, matched, delivered, failed } of chains) {
+    expect(blocks).toBeGreaterThan(10);
+    expect(logs).toBeGreaterThan(50);
+    expect({ matched, delivered, failed }).toEqual({ matched: logs, delivered: logs, failed: 0 });
+  }
+  const logs = chains.reduce((sum, chain) => sum + chain.logs, 0);
+  // ClickHouse reads at least once: a repeated record is two rows until they are merged.
+  expect(Math.min(rows["logs"] ?? 0, rows["deliveries"] ?? 0, rows["attempts"] ?? 0)).toBeGreaterThanOrEqual(
+    logs,
+  );
+  expect(latencyMs.p50).toBeGreaterThan(0);
+  expect(latencyMs.p99).toBeGreaterThanOrEqual(latencyMs.p50);
+  expect(seconds).toBe(15);
+  expect(Object.keys(versions)).toEqual(["node", "kafka", "clickhouse", "postgres", "evm"]);
+  expect(left()).toEqual([]);
+});
+
+test("a matcher that is killed is started again, and nothing is lost", async () => {
+  const { done, said, left } = npmStart(["--seconds", "6", "--json"]);
+  await until(
+    "the traffic began",
+    async () => said.stderr,
+    (text) => /[1-9]\d* delivered/.test(text),
+    60_000,
+  );
+  const matcher = left().find(({ command }) => command.includes("services/matcher/"));
+  process.kill(matcher?.pid ?? 0, "SIGKILL");
+  expect(await done, said.stderr).toBe(0);
+  expect(said.stderr).toContain("matcher was ended by SIGKILL. It is started again");
+  for (const { logs, delivered } of resultOf(said.stdout).chains) expect(delivered).toBe(logs);
+});
+
+test("an engine that is killed ends the session at once, with a sentence and nothing left", async () => {
+  const { done, said, left } = npmStart(["--json"]);
+  await until(
+    "the traffic began",
+    async () => said.stderr,
+    (text) => /[1-9]\d* delivered/.test(text),
+    60_000,
+  );
+  const kafka = left().find(({ command }) => command.includes("kafka.Kafka"));
+  process.kill(kafka?.pid ?? 0, "SIGKILL");
+  expect(await done).toBe(1);
+  expect(said.stderr).toContain("Kafka was ended by SIGKILL. Its log: ");
+  expect(said.stderr).not.toContain("    at ");
+  expect(left()).toEqual([]);
+});
+
+test("SIGTERM while it starts ends everything", async () => {
+  const { child, done, said, left } = npmStart([]);
+  await until(
+    "services are being started",
+    async () => said.stdout,
+    (text) => text.includes("Starting api"),
+    60_000,
+  );
+  expect(left().length).toBeGreaterThan(5);
+  child.kill("SIGTERM");
+  await done;
+  expect(left()).toEqual([]);
+});
+
+test("a port that was asked for and is taken ends in a sentence", async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const { done, said, left } = npmStart(["--seconds", "5"], { API_PORT: String(port) });
+  expect(await done).toBe(1);
+  server.close();
+  expect(said.stderr).toContain(`Port ${port} is in use, and API_PORT asks for it for the api.`);
+  expect(said.stderr).not.toContain("    at ");
+  expect(left()).toEqual([]);
+});

@@ -1,0 +1,87 @@
+import { createHmac } from "node:crypto";
+import { Webhook as StandardWebhook } from "standardwebhooks";
+import { Webhook as SvixWebhook } from "svix";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { deliveryOf, startDeliveryStage, type DeliveryStage } from "../support/delivery-stage.ts";
+import { startTestReceiver, status, type TestReceiver } from "../support/test-receiver.ts";
+import { until } from "../support/until.ts";
+
+let stage: DeliveryStage;
+let receiver: TestReceiver;
+
+beforeAll(async () => {
+  [stage, receiver] = await Promise.all([startDeliveryStage(), startTestReceiver()]);
+  await stage.deliveryProcess();
+});
+afterAll(async () => {
+  await stage.stop();
+  await receiver.stop();
+});
+
+test("a delivery arrives signed, and public libraries trust it", async () => {
+  const endpoint = await stage.endpoint(`${receiver.url}/signed`);
+  const delivery = deliveryOf(endpoint, 1);
+  await stage.produce([delivery]);
+  const [post] = await until(
+    "the POST",
+    async () => receiver.posts.filter((p) => p.path === "/signed"),
+    (p) => p.length === 1,
+  );
+  const headers = post!.headers as Record<string, string>;
+  expect(post!.body).toBe(delivery.body);
+  expect(headers["webhook-id"]).toBe(delivery.webhookId);
+  expect(new StandardWebhook(endpoint.secret).verify(post!.body, headers)).toEqual(JSON.parse(delivery.body));
+  expect(() => new SvixWebhook(endpoint.secret).verify(post!.body, headers)).not.toThrow();
+  expect(headers["x-webhook-signature"]).toBe(
+    createHmac("sha256", endpoint.secret).update(post!.body).digest("hex"),
+  );
+});
+
+test("a failure is parked and succeeds by the schedule, with the same id and bytes; both POSTs are recorded", async () => {
+  const endpoint = await stage.endpoint(`${receiver.url}/once-failing`, {
+    retryScheduleSeconds: [0, 0.2, 0.2],
+  });
+  const delivery = deliveryOf(endpoint, 2);
+  receiver.answer("/once-failing", (post, response) => {
+    const first = receiver.idsOf(post.path).length === 1;
+    status(first ? 500 : 204)(post, response);
+  });
+  await stage.produce([delivery]);
+  const posts = await until(
+    "two POSTs",
+    async () => receiver.posts.filter((p) => p.path === "/once-failing"),
+    (p) => p.length === 2,
+  );
+  expect(new Set(posts.map((post) => `${post.webhookId} ${post.body}`)).size).toBe(1);
+  const attempts = await until(
+    "two attempts",
+    async () => (await stage.attempts()).filter((a) => a.webhookId === delivery.webhookId),
+    (a) => a.length === 2,
+  );
+  expect(attempts.map((a) => [a.attempt, a.outcome, a.statusCode, a.origin])).toEqual([
+    [1, "failed", 500, "match"],
+    [2, "delivered", 204, "release"],
+  ]);
+  await until(
+    "no row left",
+    () => stage.parkedRows(),
+    (rows) => rows === 0,
+  );
+});
+
+test("a delivery that used every attempt ends in the dead letters with all of them", async () => {
+  const endpoint = await stage.endpoint(`${receiver.url}/dead`, { retryScheduleSeconds: [0, 0.1] });
+  receiver.answer("/dead", status(404));
+  const delivery = deliveryOf(endpoint, 3);
+  await stage.produce([delivery]);
+  const [dead] = await until(
+    "the dead letter",
+    () => stage.dead(),
+    (letters) => letters.length === 1,
+  );
+  expect(dead).toMatchObject({
+    reason: "exhausted",
+    delivery: { webhookId: delivery.webhookId, attemptsMade: 2 },
+  });
+  expect(dead!.attempts.map((a) => a.statusCode)).toEqual([404, 404]);
+});

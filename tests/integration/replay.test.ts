@@ -1,0 +1,206 @@
+import type { Delivery } from "@ethhook/schemas";
+import { applyTopology } from "@ethhook/scripts/topology";
+import { builtInChains, createTopology, toRecord } from "@ethhook/topology";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { runCommand, startCommand } from "../support/command.ts";
+import { deliveryOf, startDeliveryStage, type DeliveryStage } from "../support/delivery-stage.ts";
+import { addressOf, sampleBlock } from "../support/messages.ts";
+import { slow, startTestReceiver, type TestReceiver } from "../support/test-receiver.ts";
+import { until } from "../support/until.ts";
+
+const topology = createTopology(builtInChains);
+let stage: DeliveryStage;
+let receiver: TestReceiver;
+
+beforeAll(async () => {
+  [stage, receiver] = await Promise.all([startDeliveryStage(), startTestReceiver()]);
+  const admin = stage.kafka.admin();
+  await applyTopology(admin, topology);
+  await admin.close();
+  await stage.deliveryProcess();
+});
+afterAll(async () => {
+  await stage?.stop();
+  await receiver?.stop();
+});
+
+const replay = (...args: readonly string[]) => runCommand("replay", args, stage.env);
+async function replayed(...args: readonly string[]): Promise<{ id: string; end: string; sent: number }> {
+  const { code, stdout, stderr } = await replay("--json", ...args);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  return JSON.parse(stdout) as { id: string; end: string; sent: number };
+}
+const postsOf = (path: string, header?: string) =>
+  receiver.posts.filter((post) => post.path === path && post.headers["ethhook-replay"] === header);
+
+/** An endpoint with `count` delivered webhooks. */
+async function delivered(path: string, count: number, change: (n: number) => Partial<Delivery> = () => ({})) {
+  const endpoint = await stage.endpoint(`${receiver.url}${path}`, { concurrency: 10 });
+  const deliveries = Array.from({ length: count }, (_, n) => deliveryOf(endpoint, n, change(n)));
+  await stage.produce(deliveries);
+  await until(
+    "the first time",
+    async () => postsOf(path).length,
+    (n) => n === count,
+  );
+  return { endpoint, deliveries };
+}
+
+const idsOf = (deliveries: readonly { webhookId: string }[]) =>
+  deliveries.map(({ webhookId }) => webhookId).toSorted();
+
+test("what was sent is sent again: same ids, same bytes, a header, and only what was asked for", async () => {
+  const asked = await delivered("/asked", 30);
+  await delivered("/other", 10);
+  const { end, sent } = await replayed("--endpoint", asked.endpoint.id, "--rate", "max");
+  expect({ end, sent }).toEqual({ end: "done", sent: 30 });
+  const posts = await until(
+    "the second time",
+    async () => postsOf("/asked", "replay"),
+    (found) => found.length === 30,
+  );
+  expect(idsOf(posts)).toEqual(idsOf(asked.deliveries));
+  const bodies = new Map(asked.deliveries.map(({ webhookId, body }) => [webhookId, body]));
+  expect(posts.every(({ webhookId, body }) => bodies.get(webhookId) === body)).toBe(true);
+  expect(postsOf("/other", "replay")).toEqual([]);
+});
+
+test("a dry run counts by endpoint exactly what the run then sends, and sends nothing", async () => {
+  const first = await delivered("/dry", 25);
+  const dry = await replay("--json", "--dry-run", "--endpoint", first.endpoint.id);
+  expect(JSON.parse(dry.stdout)).toEqual({ total: 25, endpoints: { [first.endpoint.id]: 25 } });
+  expect(postsOf("/dry", "replay")).toEqual([]);
+  expect((await replayed("--endpoint", first.endpoint.id, "--rate", "max")).sent).toBe(25);
+});
+
+test("contract, chain and blocks narrow it down", async () => {
+  const { endpoint } = await delivered("/narrow", 20, (n) => ({
+    chainId: n % 2 === 0 ? 8453 : 10,
+    blockNumber: 1_000 + n,
+    contract: addressOf(n % 4),
+  }));
+  const count = async (...args: readonly string[]) => {
+    const { stdout, stderr } = await replay("--json", "--dry-run", "--endpoint", endpoint.id, ...args);
+    expect(stderr).toBe("");
+    return (JSON.parse(stdout) as { total: number }).total;
+  };
+  const producer = stage.kafka.producer();
+  await producer.start();
+  for (let number = 1_000; number < 1_020; number += 2) {
+    await producer.send([
+      toRecord(topology.blocks, sampleBlock({ chainId: 8453, number, sequence: number })),
+    ]);
+  }
+  await producer.stop();
+  expect(await count("--chain", "base")).toBe(10);
+  expect(await count("--contract", addressOf(1).toUpperCase().replace("0X", "0x"))).toBe(5);
+  expect(await count("--chain", "base", "--from", "block:1004", "--to", "block:1008")).toBe(3);
+  expect(await count("--from", "-1h")).toBe(20);
+  expect(await count("--to", "-1h")).toBe(0);
+  expect(await count("--to", "2020-01-01T00:00Z")).toBe(0);
+});
+
+test("a replay that is killed goes on where it was: nothing is left out, little is sent twice", async () => {
+  const { endpoint, deliveries } = await delivered("/killed", 120);
+  const first = startCommand("replay", ["--endpoint", endpoint.id, "--rate", "40/s"], stage.env);
+  await until(
+    "a third of it",
+    async () => postsOf("/killed", "replay").length,
+    (n) => n >= 40,
+  );
+  const id = /rpl_\w+/.exec(first.output())?.[0] ?? "";
+  first.child.kill("SIGKILL");
+  await first.done;
+  const { code, stdout } = await replay("resume", id);
+  expect(code).toBe(0);
+  expect(stdout).toContain(`${id} done`);
+  const posts = await until(
+    "every webhook",
+    async () => postsOf("/killed", "replay"),
+    (found) => new Set(idsOf(found)).size === deliveries.length,
+  );
+  // Half a second's worth, and what was on its way.
+  expect(posts.length - deliveries.length).toBeLessThan(45);
+  expect((await replay("resume", id)).stderr).toContain("is done");
+});
+
+test("only one process runs a replay, another one may cancel it", async () => {
+  const { endpoint } = await delivered("/cancelled", 100);
+  const running = startCommand("replay", ["--endpoint", endpoint.id, "--rate", "10/s"], stage.env);
+  await until(
+    "the beginning",
+    async () => postsOf("/cancelled", "replay").length,
+    (n) => n >= 3,
+  );
+  const id = /rpl_\w+/.exec(running.output())?.[0] ?? "";
+  const second = await replay("resume", id);
+  expect([second.code, second.stderr]).toEqual([1, expect.stringContaining("run by another process")]);
+  expect((await replay("cancel", id)).stdout).toContain("is cancelled");
+  expect((await running.done).code).toBe(3);
+  expect(postsOf("/cancelled", "replay").length).toBeLessThan(100);
+  expect((await replay("list")).stdout).toMatch(new RegExp(`${id} +cancelled`));
+});
+
+test("Ctrl-C stops it with the way to go on", async () => {
+  const { endpoint } = await delivered("/stopped", 60);
+  const running = startCommand("replay", ["--endpoint", endpoint.id, "--rate", "10/s"], stage.env);
+  await until(
+    "the beginning",
+    async () => postsOf("/stopped", "replay").length,
+    (n) => n >= 3,
+  );
+  running.child.kill("SIGINT");
+  const { code, stderr } = await running.done;
+  expect(code).toBe(130);
+  expect(stderr).toMatch(/go on with: npm run replay -- resume rpl_/);
+});
+
+test("live webhooks go first: a large replay of the same endpoint does not make them wait", async () => {
+  const { endpoint } = await delivered("/busy", 400);
+  receiver.answer("/busy", slow(20));
+  await replayed("--endpoint", endpoint.id, "--rate", "max");
+  await until(
+    "the replay to begin",
+    async () => postsOf("/busy", "replay").length,
+    (n) => n >= 10,
+  );
+  const live = [1_000, 1_001, 1_002].map((n) => deliveryOf(endpoint, n));
+  await stage.produce(live);
+  const wanted = new Set(idsOf(live));
+  await until(
+    "the live ones",
+    async () => postsOf("/busy").filter((post) => wanted.has(post.webhookId)),
+    (found) => found.length === 3,
+  );
+  expect(postsOf("/busy", "replay").length).toBeLessThan(400);
+  await until(
+    "the replay's end",
+    async () => new Set(idsOf(postsOf("/busy", "replay"))).size,
+    (n) => n === 400,
+  );
+});
+
+test("a wish that cannot be is a sentence with every problem", async () => {
+  const { code, stderr } = await replay(
+    "--topic",
+    "deliveries.replay",
+    "--chain",
+    "solana",
+    "--from",
+    "yesterday",
+    "--rate",
+    "fast",
+  );
+  expect(code).toBe(1);
+  for (const part of [
+    "never read",
+    "--chain solana: known are",
+    "“yesterday” is no position",
+    "--rate fast",
+  ]) {
+    expect(stderr).toContain(part);
+  }
+  expect(stderr).not.toContain("    at ");
+  expect((await replay("--from", "offset:3")).stderr).toContain("--partition");
+  expect((await replay("--from", "block:3")).stderr).toContain("--chain");
+});

@@ -1,0 +1,61 @@
+import type { Broker, InRecord } from "@ethhook/kit";
+import { type Block, blockCodec, type Codec, type Log, logCodec } from "@ethhook/schemas";
+import type { Chain, Topology } from "@ethhook/topology";
+
+async function readAll<T>(
+  broker: Pick<Broker, "reader">,
+  topic: string,
+  partitions: readonly number[],
+  codec: Codec<T>,
+): Promise<T[]> {
+  const reader = broker.reader();
+  const messages: T[] = [];
+  try {
+    for (const partition of partitions) {
+      for await (const records of reader.read({ topic, partition })) {
+        for (const record of records) {
+          const decoded = codec.decode(record.value);
+          if (!decoded.ok) throw new Error(`${topic}:${partition}@${record.offset}: ${decoded.reason}`);
+          messages.push(decoded.value);
+        }
+      }
+    }
+    return messages;
+  } finally {
+    await reader.close();
+  }
+}
+
+/** Every committed ledger record of a chain, in order. */
+export function readLedger(
+  broker: Pick<Broker, "reader">,
+  topology: Topology,
+  chain: Chain,
+): Promise<Block[]> {
+  return readAll(broker, topology.blocks.name, [chain.ledgerPartition], blockCodec);
+}
+
+/** Every committed record of `logs.<chain>`: partition by partition, in order within each. */
+export function readLogs(broker: Pick<Broker, "reader">, topology: Topology, chain: Chain): Promise<Log[]> {
+  const topic = topology.logs.of(chain.id);
+  const partitions = Array.from({ length: topic.partitions }, (_, partition) => partition);
+  return readAll(broker, topic.name, partitions, logCodec);
+}
+
+/** Every record of `logs.dlq`. */
+export async function readDeadLogs(
+  broker: Pick<Broker, "reader">,
+  topology: Topology,
+): Promise<readonly InRecord[]> {
+  const { name: topic, partitions } = topology.logsDlq;
+  const reader = broker.reader();
+  const all: InRecord[] = [];
+  try {
+    for (let partition = 0; partition < partitions; partition++) {
+      for await (const records of reader.read({ topic, partition })) all.push(...records);
+    }
+    return all;
+  } finally {
+    await reader.close();
+  }
+}

@@ -1,0 +1,39 @@
+import type { MetricCatalogue } from "./types.ts";
+
+/** What matching says about itself. `group` is the consumer group: `matcher.latest`, `.confirmed`, `.finalized`. */
+export const matcherMetrics = {
+  ethhook_matcher_logs_total: {
+    type: "counter",
+    help: "Logs that were matched against the filters, again after a replay.",
+    labels: ["group", "chain"],
+  },
+  ethhook_matcher_logs_matched_total: {
+    type: "counter",
+    help: "Logs that some endpoint was told of.",
+    labels: ["group", "chain"],
+  },
+  ethhook_matcher_deliveries_total: {
+    type: "counter",
+    help: "Deliveries written: one for each log and endpoint.",
+    labels: ["group", "chain"],
+  },
+  ethhook_matcher_dead_letters_total: {
+    type: "counter",
+    help: "Records of logs.* that no version can read, copied to logs.dlq.",
+    labels: ["group", "chain"],
+  },
+  ethhook_matcher_partitions_stopped: {
+    type: "gauge",
+    help: "Partitions at a standstill: a newer message version, or nearly every record unreadable.",
+    labels: ["group"],
+  },
+  ethhook_matcher_filters: {
+    type: "gauge",
+    help: "Filters in memory by finality, those of recent versions included.",
+    labels: ["finality"],
+  },
+  ethhook_matcher_filter_version: {
+    type: "gauge",
+    help: "Newest version of the filter set that is in memory.",
+  },
+} as const satisfies MetricCatalogue;
