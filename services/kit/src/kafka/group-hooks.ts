@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import type { Assigner, Cluster } from "kafkajs";
+import kafkajs, { type Assigner, type Cluster } from "kafkajs";
 
 /**
  * kafkajs has no hook before a rebalance, cannot tell to which generation a batch belongs, and keeps positions of its own.
@@ -76,8 +76,18 @@ function originalOf<M extends "joinAndSync" | "fetch">(
 
 ConsumerGroupClass.prototype.joinAndSync = async function joinAfterDrain(this: ConsumerGroup): Promise<void> {
   await hooksOf(this)?.beforeJoin(this);
-  await join(this);
+  await join(this).catch((error: unknown) => {
+    throw isWithoutCoordinator(error) ? new kafkajs.KafkaJSError(error.message) : error;
+  });
 };
+
+/**
+ * A broker that starts, or is busy, knows no coordinator for some seconds. kafkajs asks five times, then calls the error
+ * final and stops its consumer for good; as a retriable error it restarts the consumer instead.
+ */
+function isWithoutCoordinator(error: unknown): error is Error {
+  return error instanceof Error && error.name === "KafkaJSGroupCoordinatorNotFound";
+}
 
 ConsumerGroupClass.prototype.fetch = async function fetchOurselves(
   this: ConsumerGroup,

@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import kafkajs from "kafkajs";
 import { expect, test } from "vitest";
 import { kafkajsRequests } from "./broker-request.ts";
 import { createClient } from "./client.ts";
 import { clusterOf } from "./cluster.ts";
 import { newestVersion as newestFetch, oldestVersion as oldestFetch } from "./fetch/fetch-response.ts";
-import { ConsumerGroupClass } from "./group-hooks.ts";
+import { type ConsumerGroup, ConsumerGroupClass } from "./group-hooks.ts";
 import { CompressionCodecs, CompressionTypes } from "./kafkajs.ts";
 import { RequestQueueClass } from "./patches.ts";
 import {
@@ -48,6 +49,35 @@ test("the methods that the kit wraps are wrapped", () => {
   const { joinAndSync, fetch } = ConsumerGroupClass.prototype;
   expect([joinAndSync.name, fetch.name]).toEqual(["joinAfterDrain", "fetchOurselves"]);
 });
+
+test("a group whose coordinator is not found joins again later", async () => {
+  const { KafkaJSGroupCoordinatorNotFound } = require("kafkajs/src/errors.js") as {
+    KafkaJSGroupCoordinatorNotFound: new (message: string) => Error;
+  };
+  const none = new KafkaJSGroupCoordinatorNotFound("Failed to find group coordinator");
+  expect(none).toHaveProperty("retriable", false);
+  const group = groupWhoseCoordinator(() => Promise.reject(none));
+  await expect(group.joinAndSync()).rejects.toMatchObject({ message: none.message, retriable: true });
+});
+
+test("any other error of a join stays what kafkajs makes of it", async () => {
+  const refused = new kafkajs.KafkaJSNonRetriableError("Not authorized to access group");
+  await expect(groupWhoseCoordinator(() => Promise.reject(refused)).joinAndSync()).rejects.toBe(refused);
+});
+
+/** kafkajs' own group, that looks for its coordinator as told and has joined nothing yet. */
+function groupWhoseCoordinator(find: () => Promise<never>): ConsumerGroup {
+  const Group = ConsumerGroupClass as unknown as new (options: object) => ConsumerGroup;
+  return new Group({
+    cluster: { findGroupCoordinator: find, refreshMetadata: () => Promise.resolve() },
+    groupId: "without-coordinator",
+    logger: { namespace: () => logger },
+    topics: [],
+    assigners: [],
+    retry: { initialRetryTime: 1, retries: 0 },
+    topicConfigurations: {},
+  });
+}
 
 test("a connection with nothing to send has no timer", () => {
   const queue = Object.assign(Object.create(RequestQueueClass.prototype as object), {
