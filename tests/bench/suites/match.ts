@@ -107,7 +107,7 @@ function contendersOf(
 }
 
 /** Contracts that have about this share of the logs: the rarest first, so that many contracts take part. */
-function contractsFor(logs: readonly Log[], share: number): { contracts: readonly string[]; share: number } {
+export function contractsFor(logs: readonly Log[], share: number): { contracts: readonly string[]; share: number } {
   const counts = [...Map.groupBy(logs, (log) => log.address)].map(([address, of]) => ({
     address,
     count: of.length,
@@ -122,7 +122,7 @@ function contractsFor(logs: readonly Log[], share: number): { contracts: readonl
   return { contracts, share: count / logs.length };
 }
 
-async function fill(brokers: readonly string[], logs: readonly Log[]): Promise<void> {
+export async function fill(brokers: readonly string[], logs: readonly Log[]): Promise<void> {
   const topology = createTopology(builtInChains);
   const logger = createLogger({ name: "bench", level: "warn" });
   const kafka = createKafka({ brokers, clientId: "bench", logger });

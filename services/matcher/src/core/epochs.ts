@@ -39,6 +39,9 @@ export function createEpochs(known: readonly Epoch[]): Epochs {
   let lastSequence = known.length === 0 ? 0 : Number.POSITIVE_INFINITY;
   let seen = known.length === 0;
 
+  /** What was decided for the last `new` log: it holds for the rest of its sequence. */
+  let decided: { readonly sequence: number; readonly decision: EpochDecision } | undefined;
+
   const versionOf = (sequence: number): number | undefined =>
     epochs.findLast((epoch) => epoch.fromSequence <= sequence)?.version;
 
@@ -49,21 +52,33 @@ export function createEpochs(known: readonly Epoch[]): Epochs {
     return boundary;
   }
 
-  return {
-    decide(log, candidate) {
-      const boundary = isBoundary(log.sequence);
-      if (log.kind === "removed") {
-        const version = versionOf(log.addedSequence);
-        return version === undefined ? { kind: "never-matched" } : { kind: "use", version };
-      }
-      const version = versionOf(log.sequence);
-      const isLast = (epochs.at(-1)?.fromSequence ?? -1) < log.sequence;
-      // Without an epoch nothing was matched here: an older version would do as well as none.
-      if (boundary && isLast && candidate > (version ?? -1))
-        return { kind: "record", epoch: { fromSequence: log.sequence, version: candidate } };
+  function decideAnew(
+    log: Pick<Log, "kind" | "sequence" | "addedSequence">,
+    candidate: number,
+  ): EpochDecision {
+    const boundary = isBoundary(log.sequence);
+    if (log.kind === "removed") {
+      const version = versionOf(log.addedSequence);
       return version === undefined ? { kind: "never-matched" } : { kind: "use", version };
-    },
+    }
+    const version = versionOf(log.sequence);
+    const isLast = (epochs.at(-1)?.fromSequence ?? -1) < log.sequence;
+    // Without an epoch nothing was matched here: an older version would do as well as none.
+    if (boundary && isLast && candidate > (version ?? -1))
+      return { kind: "record", epoch: { fromSequence: log.sequence, version: candidate } };
+    const decision: EpochDecision =
+      version === undefined ? { kind: "never-matched" } : { kind: "use", version };
+    decided = { sequence: log.sequence, decision };
+    return decision;
+  }
+
+  return {
+    decide: (log, candidate) =>
+      log.kind === "new" && log.sequence === decided?.sequence
+        ? decided.decision
+        : decideAnew(log, candidate),
     recorded(epoch) {
+      decided = undefined;
       const at = epochs.findIndex((other) => other.fromSequence >= epoch.fromSequence);
       if (at === -1) epochs.push(epoch);
       else epochs.splice(at, epochs[at]?.fromSequence === epoch.fromSequence ? 1 : 0, epoch);

@@ -72,6 +72,8 @@ interface Ongoing {
 
 /** A turn is ended after this time, so that a hot contract does not hold up other partitions. */
 const turnMs = 10;
+/** The clock is looked at after so many logs that nobody wants, and after each log that someone does. */
+const logsPerLook = 32;
 /** Deliveries are handed to the producer in pieces of about this size. */
 const flushBytes = 1_048_576;
 /** Bytes of one partition on their way at most: the room of all is not for one hot contract. */
@@ -99,6 +101,7 @@ export function createPartition(where: LogPartition, deps: PartitionDeps): Parti
   let reachedBackFor: ReadonlySet<number> = new Set();
   const whenIdle: (() => void)[] = [];
   const turn = createTurn();
+  let unlooked = 0;
   const inFlight = createInFlight(inFlightBytesMax);
 
   function crash(error: unknown): void {
@@ -161,6 +164,9 @@ export function createPartition(where: LogPartition, deps: PartitionDeps): Parti
         return wait(blocked);
       }
       head.next += 1;
+      unlooked += 1;
+      if (unlooked < logsPerLook) continue;
+      unlooked = 0;
       if (deps.now() > until) {
         flush();
         return wait(new Promise((resolve) => deps.later(resolve)));
@@ -250,6 +256,7 @@ export function createPartition(where: LogPartition, deps: PartitionDeps): Parti
       log.made += 1;
     }
     ongoing = undefined;
+    unlooked = logsPerLook;
     return turn.log(log.batch, log.offset, log.made);
   }
 
