@@ -23,10 +23,11 @@ export interface Epochs {
   decide(log: Pick<Log, "kind" | "sequence" | "addedSequence">, candidate: number): EpochDecision;
   /** Takes over an epoch that has been recorded. */
   recorded(epoch: Epoch): void;
-  /** Notes a log that was passed without being matched. */
-  passed(sequence: number): void;
-  /** Oldest version that a log from `sequence` on may need. */
-  oldestVersion(sequence: number): number | undefined;
+  /** Decides for who changes no version: `matcher.latest` has matched the log, and all that it recorded up to it is known. */
+  follow(log: Pick<Log, "addedSequence">): Exclude<EpochDecision, { readonly kind: "record" }>;
+  /** The version of a sequence; `undefined` before the first epoch. */
+  versionOf(sequence: number): number | undefined;
+  newest(): Epoch | undefined;
 }
 
 /**
@@ -83,11 +84,11 @@ export function createEpochs(known: readonly Epoch[]): Epochs {
       if (at === -1) epochs.push(epoch);
       else epochs.splice(at, epochs[at]?.fromSequence === epoch.fromSequence ? 1 : 0, epoch);
     },
-    passed(sequence) {
-      isBoundary(sequence);
+    follow({ addedSequence }) {
+      const version = versionOf(addedSequence);
+      return version === undefined ? { kind: "never-matched" } : { kind: "use", version };
     },
-    oldestVersion(sequence) {
-      return versionOf(sequence) ?? epochs[0]?.version;
-    },
+    versionOf,
+    newest: () => epochs.at(-1),
   };
 }
