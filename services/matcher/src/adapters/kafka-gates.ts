@@ -21,6 +21,11 @@ export interface KafkaGates {
   of(source: TopicPartition, where: LogPartition, isCurrent: () => boolean): Gate;
   /** A chain's ledger has grown: what waited for it may be fetched. */
   ledgerAdvanced(chainId: number): void;
+  /** What of a chain's logs behind a sequence has reached the finality: how many, and since when, Unix milliseconds. */
+  eligibleAfter(
+    chainId: number,
+    sequence: number,
+  ): { readonly logs: number; readonly sinceMs: number | null };
   /** Forgets everything that waits. */
   reset(): void;
 }
@@ -95,6 +100,10 @@ export function createKafkaGates({ wait, consumer, lead, ledgers, logger }: Kafk
       };
     },
     ledgerAdvanced: (chainId) => release((one) => one.waitsFor === "ledger" && one.where.chainId === chainId),
+    eligibleAfter: (chainId, sequence) => ({
+      logs: ledgers.of(chainId).finalLogsAfter(sequence, wait),
+      sinceMs: ledgers.of(chainId).finalSince(sequence, wait),
+    }),
     reset() {
       held = new Map();
       clearTimeout(timer);
