@@ -192,7 +192,10 @@ export function createPartition(where: LogPartition, deps: PartitionDeps): Parti
   function step(record: SourceRecord, batch: SourceBatch): Promise<void> | "held" | undefined {
     if (ongoing?.batch === batch && ongoing.offset === record.offset) return emit(ongoing);
     const { offset } = record;
-    if (deps.gate?.isLed(offset) === false) return hold(() => deps.gate?.resumeWhenLed(offset));
+    if (deps.gate?.isLed(offset) === false) {
+      if (lastSequence > 0 && !isIdle()) awaited = lastSequence + 1;
+      return hold(() => deps.gate?.resumeWhenLed(offset));
+    }
     if (batch === idleBatch && isIdle()) return turn.log(batch, offset, 0);
     if (record.unreadable !== undefined) return unreadable(record, batch, "malformed", record.unreadable);
     const decoded = logCodec.decode(record.value);
