@@ -37,8 +37,8 @@ function cellOf(eighths: number, isLowest: boolean): string {
 }
 
 /** One line for a log. Pure. */
-export function sampleLine({ seconds, matcher, delivery }: Sample): string {
+export function sampleLine({ matcher, delivery }: Sample): string {
   const told = (name: string, { lagRecords, lagSeconds }: Measured): string =>
-    `${name} ${lagRecords.toLocaleString("en-US").padStart(8)} records, ${lagSeconds.toFixed(1).padStart(5)} s`;
-  return `${seconds.toFixed(0).padStart(5)} s   lag of ${told("matcher.latest", matcher)}   of ${told("delivery", delivery)}`;
+    `${name} ${lagRecords.toLocaleString("en-US").padStart(7)} records, ${lagSeconds.toFixed(1).padStart(4)} s`;
+  return `lag of ${told("matcher.latest", matcher)}   of ${told("delivery", delivery)}`;
 }

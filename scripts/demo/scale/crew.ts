@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { anyFreePort } from "../../start/ports.ts";
 import { startServiceProcess, type ServiceProcess } from "../../start/service-process.ts";
@@ -30,6 +31,8 @@ export interface Crew {
 }
 
 const readyWithinMs = 30_000;
+const pollMs = 10;
+const assigned = '"event":"consumer.assigned"';
 
 export function createCrew(options: CrewOptions): Crew {
   const { service, env, logsFolder, cpuShare } = options;
@@ -40,6 +43,7 @@ export function createCrew(options: CrewOptions): Crew {
     hired += 1;
     const number = hired;
     const name = `${service} ${number}`;
+    const logPath = join(logsFolder, `${service}-${number}.log`);
     const port = await anyFreePort();
     const member = startServiceProcess({
       name,
@@ -47,14 +51,17 @@ export function createCrew(options: CrewOptions): Crew {
       // What it was assigned is told at this level.
       env: { ...env, HTTP_HOST: "127.0.0.1", HTTP_PORT: String(port), LOG_LEVEL: "info" },
       url: `http://127.0.0.1:${port}`,
-      logPath: join(logsFolder, `${service}-${number}.log`),
+      logPath,
       onNotice: options.onNotice,
     });
     members.push(member);
     void member.died.then(options.onDeath);
-    await member.ready(readyWithinMs);
+    const ready = member.ready(readyWithinMs);
+    // From its first assignment on: what it needs to start is no part of its work.
+    await Promise.race([ready, untilAssigned(logPath)]);
     const pid = member.pid();
     if (pid !== undefined) cpuShare?.limit(pid);
+    await ready;
   }
 
   function lift(member: ServiceProcess): void {
@@ -86,9 +93,14 @@ export function createCrew(options: CrewOptions): Crew {
   };
 }
 
+async function untilAssigned(logPath: string): Promise<void> {
+  const deadline = performance.now() + readyWithinMs;
+  while (!readLog(logPath).includes(assigned) && performance.now() < deadline) await delay(pollMs);
+}
+
 /** Partitions by topic, from the last line of a service's log that tells of an assignment. */
 function lastAssignment(log: string): Readonly<Record<string, readonly number[]>> {
-  const line = log.split("\n").findLast((text) => text.includes('"consumer.assigned"'));
+  const line = log.split("\n").findLast((text) => text.includes(assigned));
   if (line === undefined) return {};
   return (JSON.parse(line) as { partitions: Record<string, number[]> }).partitions;
 }

@@ -9,6 +9,13 @@ import type { Sent } from "./ledger.ts";
 export interface Watched {
   readonly address: string;
   readonly endpointId: string;
+  /** Whether it asked for the order of its contract: else POSTs go side by side, and a late answer is overtaken. */
+  readonly isOrdered: boolean;
+}
+
+/** A webhook that must come of a log. */
+export interface Expected extends Sent {
+  readonly contract: string;
 }
 
 /** Writes logs of one chain, in the place of its ingestor, and remembers which webhooks must come of them. */
@@ -20,7 +27,7 @@ export interface Load {
   /** Resolves when the broker holds every log. Safe to call twice. */
   stop(): Promise<void>;
   /** What must arrive, in the order of the logs. */
-  sent(): readonly Sent[];
+  sent(): readonly Expected[];
   logs(): number;
 }
 
@@ -40,7 +47,7 @@ export function createLoad(
   onError: (error: Error) => void,
 ): Load {
   const topic = topology.logs.of(chain.id);
-  const sent: Sent[] = [];
+  const sent: Expected[] = [];
   let sequence = 0;
   let logs = 0;
   let turn = 0;
@@ -78,7 +85,7 @@ export function createLoad(
       const address = contract?.address ?? contractOf(watched.length + 1 + (logs % quietContracts));
       const log = logOf(logIndex, address);
       logs += 1;
-      if (contract) sent.push(expected(log, contract.endpointId));
+      if (contract) sent.push(expected(log, contract));
       return log;
     });
     await producer.send(found.map((log) => toRecord(topic, log)));
@@ -118,7 +125,9 @@ export function createLoad(
   };
 }
 
-function expected({ chainId, blockHash, logIndex, sequence, address }: Log, endpointId: string): Sent {
+function expected({ chainId, blockHash, logIndex, sequence }: Log, contract: Watched): Expected {
+  const { endpointId, address, isOrdered } = contract;
   const eventId = `${chainId}:${blockHash}:${logIndex}`;
-  return { webhookId: webhookId({ eventId, sequence, endpointId, kind: "new" }), order: address };
+  const id = webhookId({ eventId, sequence, endpointId, kind: "new" });
+  return { webhookId: id, contract: address, order: isOrdered ? address : null };
 }

@@ -16,12 +16,12 @@ export function planLoad(
   processes: number,
 ): LoadPlan {
   const deliveryPerSecond = Math.floor((limits.deliveryConcurrency * 1_000) / limits.answerAfterMs);
-  // 1.3 times one process when there will be two, 1.8 times when there will be four.
+  // Between one process and what all can take, with room for partitions that carry more than others.
   const factor = Math.min(1.8, 1 + 0.3 * (processes - 1));
   return {
     logsPerSecond: Math.round(matcherPerSecond * factor),
-    // Of them only what one matcher reads arrives at first: a third more than one delivery process can take.
-    matchedPerSecond: Math.round(deliveryPerSecond * factor * 1.3),
+    // Of them only what one matcher reads arrives at first: a seventh more than one delivery process can take.
+    matchedPerSecond: Math.round(deliveryPerSecond * factor * 1.15),
     matcherPerSecond: Math.round(matcherPerSecond),
     deliveryPerSecond,
   };

@@ -83,7 +83,7 @@ export async function openStage(options: StageOptions, stack: AsyncDisposableSta
   return { kafka, topology, env, watched, received, receiver, broken };
 }
 
-/** Through the API, as a user would; it is not needed afterwards. */
+/** Through the API, as a user would; it is not needed afterwards. Every fourth asks for its contract's order. */
 async function createEndpoints(
   env: Env,
   { endpoints, folder, onStep }: StageOptions,
@@ -100,17 +100,43 @@ async function createEndpoints(
   const { id: applicationId } = await api("createApplication", { body: { name: "demo:scale" } });
   const watched: Watched[] = [];
   for (let n = 1; n <= endpoints; n += 1) {
+    const isOrdered = n % 4 === 0;
     const path = `/hooks/${n}`;
     const address = contractOf(n);
     const filter = { chains: ["base"], addresses: [address], event: transferEvent };
     const { id, secret } = await api("createEndpoint", {
       params: { applicationId },
-      // A contract's events one after the other: then their order can be seen at the receiver.
-      body: { url: `${receiver.url}${path}`, filter, delivery: { ordering: "contract" } },
+      body: {
+        url: `${receiver.url}${path}`,
+        filter,
+        delivery: { ordering: isOrdered ? "contract" : "none" },
+      },
     });
     receiver.trust(path, secret);
-    watched.push({ address, endpointId: id });
+    watched.push({ address, endpointId: id, isOrdered });
   }
   await pipeline.stop("api");
   return watched;
+}
+
+/** Every record of `deliveries`, each partition in its order: what the matchers wrote. */
+export async function readDeliveries({ kafka, topology }: Stage): Promise<readonly Received[]> {
+  const { name: topic, partitions, message } = topology.deliveries;
+  const reader = kafka.reader();
+  const found: Received[] = [];
+  try {
+    for (let partition = 0; partition < partitions; partition += 1) {
+      for await (const records of reader.read({ topic, partition })) {
+        for (const { value } of records) {
+          const decoded = message.decode(value);
+          if (!decoded.ok || decoded.value.origin !== "match") continue;
+          const { webhookId, body } = decoded.value;
+          found.push({ webhookId, body: hash("sha1", body), taken: true });
+        }
+      }
+    }
+  } finally {
+    await reader.close();
+  }
+  return found;
 }
