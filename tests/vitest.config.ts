@@ -4,14 +4,12 @@ import { defineConfig } from "vitest/config";
 const servers = ["tests/integration/**", "tests/e2e/**", "tests/simulation/**"];
 const never = ["**/node_modules/**", "**/.data/**", "**/.turbo/**"];
 
-/** Tests that start real servers: one file at a time, so that two of them never fight for the machine. */
-const oneAtATime = { fileParallelism: false, maxWorkers: 1, isolate: true } as const;
-
-/** Tests of one store or command, that wait more than they compute and measure nothing: two files at a time. */
-const stores = [
-  "tests/integration/{api,audit,clickhouse,lag,migrate,topology,prometheus,image,foreign,redrive}*.test.ts",
-];
+/** Tests that start real servers wait more than they compute: two files at a time. */
 const twoAtATime = { maxWorkers: 2, isolate: true } as const;
+
+/** Tests that measure (memory, a rate, the whole product) or keep both cores busy: one file at a time. */
+const oneAtATime = { fileParallelism: false, maxWorkers: 1, isolate: true } as const;
+const alone = ["tests/integration/{delivery-faults,ingestor-big-block}.test.ts"];
 
 /**
  * `order` runs the projects one after the other, the quick ones first: a broken decoder is then reported before a
@@ -27,7 +25,7 @@ function project(name: string, order: number, include: string[], exclude: string
       testTimeout: timeoutMs,
       hookTimeout: timeoutMs,
       sequence: { groupOrder: order },
-      ...(name === "stores" ? twoAtATime : order > 1 ? oneAtATime : {}),
+      ...(name === "integration" ? twoAtATime : order > 2 ? oneAtATime : {}),
     },
   };
 }
@@ -40,12 +38,12 @@ export default defineConfig({
     passWithNoTests: true,
     restoreMocks: true,
     projects: [
-      project("unit", 0, ["**/*.test.ts"], ["**/*.prop.test.ts", ...servers], 15_000),
-      project("property", 1, ["**/*.prop.test.ts"], servers, 30_000),
-      project("stores", 2, stores, [], 90_000),
-      project("integration", 3, ["tests/integration/**/*.test.ts"], stores, 90_000),
-      project("simulation", 4, ["tests/simulation/**/*.test.ts"], [], 120_000),
-      project("e2e", 5, ["tests/e2e/**/*.test.ts"], [], 180_000),
+      project("unit", 1, ["**/*.test.ts"], ["**/*.prop.test.ts", ...servers], 15_000),
+      project("property", 2, ["**/*.prop.test.ts"], servers, 30_000),
+      project("integration", 3, ["tests/integration/**/*.test.ts"], alone, 90_000),
+      project("alone", 4, alone, [], 90_000),
+      project("simulation", 5, ["tests/simulation/**/*.test.ts"], [], 120_000),
+      project("e2e", 6, ["tests/e2e/**/*.test.ts"], [], 180_000),
     ],
   },
 });

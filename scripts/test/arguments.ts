@@ -11,7 +11,7 @@ export type TestArguments =
       readonly vitestArguments: readonly string[];
     };
 
-const projects = ["unit", "property", "stores", "integration", "simulation", "e2e"] as const;
+const projects = ["unit", "property", "integration", "alone", "simulation", "e2e"] as const;
 
 /** Options of vitest that are passed on; those of the first list take a value. */
 const withValue = ["-t", "--testNamePattern", "--bail", "--reporter", "--shard", "--repeats"];

@@ -5,6 +5,7 @@ import { AssignerProtocol, ConfigResourceTypes } from "./kafkajs.ts";
 import { type ClientSettings, createClient } from "./client.ts";
 import { clusterOf, connectCluster } from "./cluster.ts";
 import { brokerErrorType, isRetriable, messageOf, unreachable, withDeadline } from "./errors.ts";
+import { waitForLeaders } from "./new-topics.ts";
 import type { TopicPartition } from "./types.ts";
 
 export interface TopicDescription {
@@ -96,6 +97,7 @@ export interface KafkaAdmin {
 }
 
 const connectTimeoutMs = 10_000;
+const creationTimeoutMs = 30_000;
 
 export function createAdmin(settings: ClientSettings): KafkaAdmin {
   const client = createClient(settings);
@@ -135,8 +137,8 @@ export function createAdmin(settings: ClientSettings): KafkaAdmin {
     createTopics: async (topics) => {
       const kafka = await connected();
       await kafka.createTopics({
-        waitForLeaders: true,
-        timeout: 30_000,
+        waitForLeaders: false,
+        timeout: creationTimeoutMs,
         topics: topics.map(({ name, partitions, replicationFactor, configs }) => ({
           topic: name,
           numPartitions: partitions,
@@ -144,6 +146,8 @@ export function createAdmin(settings: ClientSettings): KafkaAdmin {
           configEntries: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
         })),
       });
+      const names = topics.map(({ name }) => name);
+      await waitForLeaders(kafka, names, creationTimeoutMs);
     },
     createPartitions: async (topic, count) => {
       await (await connected()).createPartitions({ topicPartitions: [{ topic, count }] });
