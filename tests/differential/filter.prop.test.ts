@@ -5,7 +5,7 @@ import {
   type CompiledFilter,
   type DecodedValue,
   type FilterableLog,
-} from "@ethhook/schemas";
+} from "@ethhook/schemas/filter";
 import { AbiCoder, EventFragment, id, keccak256, toUtf8Bytes } from "ethers";
 import { beforeAll, describe, expect } from "vitest";
 import { typedValue, type TypedValue } from "../support/abi-arbitrary.ts";

@@ -1,4 +1,5 @@
-import { compileFilter, evaluate, parseFilter, type Delivery, type Log } from "@ethhook/schemas";
+import type { Delivery, Log } from "@ethhook/schemas";
+import { compileFilter, evaluate, parseFilter } from "@ethhook/schemas/filter";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createMatcherWorld, type MatcherWorld, type TestMatcher } from "../support/matcher-world.ts";
 import { until } from "../support/until.ts";

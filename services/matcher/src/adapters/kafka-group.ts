@@ -1,12 +1,11 @@
 import type { Batch, Consumer, Logger, Metrics, TopicPartition } from "@ethhook/kit";
-import type { Finality, Log } from "@ethhook/schemas";
+import type { Finality } from "@ethhook/schemas";
 import { toRecord, type Topology } from "@ethhook/topology";
-import { decideByLedger, type GateDecision } from "../core/finality-gate.ts";
-import { createEpochs } from "../core/epochs.ts";
-import { createPartition, type Gate, type Partition } from "../core/partition.ts";
+import { createEpochs, type Epochs } from "../core/epochs.ts";
+import { createPartition, type Partition } from "../core/partition.ts";
 import type { Filters, LogPartition, Outbox, Outgoing, SourceRecord, Standstill } from "../core/ports.ts";
-import type { Wait } from "../core/ledger.ts";
-import type { KafkaLedgers } from "./kafka-ledgers.ts";
+import type { KafkaGates } from "./kafka-gates.ts";
+import type { KafkaLead } from "./kafka-lead.ts";
 import { epochKey, type PostgresEpochs } from "./postgres-epochs.ts";
 
 export interface KafkaGroupDeps {
@@ -15,10 +14,11 @@ export interface KafkaGroupDeps {
   readonly topology: Topology;
   readonly consumer: Consumer;
   readonly filters: Filters;
-  readonly epochs: PostgresEpochs;
+  /** Who changes versions, and who matches with those that others recorded. */
+  readonly role:
+    | { readonly kind: "leads"; readonly epochs: PostgresEpochs }
+    | { readonly kind: "follows"; readonly lead: KafkaLead; readonly gates: KafkaGates };
   readonly outbox: Outbox;
-  /** Where `confirmed` and `finalized` see what is final. */
-  readonly ledgers: KafkaLedgers;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly now: () => number;
@@ -32,15 +32,6 @@ export interface KafkaGroup {
   stop(): Promise<void>;
   /** Partitions at a standstill, in words. */
   problems(): readonly string[];
-  /** A chain's ledger has grown: what waited for it may be fetched. */
-  ledgerAdvanced(chainId: number): void;
-}
-
-/** A partition whose next log waits for its block. */
-interface Held {
-  readonly source: TopicPartition;
-  readonly chainId: number;
-  isDecided(): boolean;
 }
 
 export function createKafkaGroup(deps: KafkaGroupDeps): KafkaGroup {
@@ -48,7 +39,6 @@ export function createKafkaGroup(deps: KafkaGroupDeps): KafkaGroup {
   const chains = new Map(topology.chains.map((chain) => [topology.logs.of(chain.id).name, chain]));
   let partitions = new Map<string, Partition>();
   let standstills = new Map<string, string>();
-  let held = new Map<string, Held>();
 
   function partitionOf({ topic, partition }: TopicPartition): LogPartition | undefined {
     const chain = chains.get(topic);
@@ -60,23 +50,32 @@ export function createKafkaGroup(deps: KafkaGroupDeps): KafkaGroup {
       const where = partitionOf(one);
       return where === undefined ? [] : [{ one, where }];
     });
-    const known = await deps.epochs.claim(places.map(({ where }) => where));
+    const known = await epochsOf(places.map(({ where }) => where));
     const assignedAtMs = deps.now();
     standstills = new Map();
-    held = new Map();
     partitions = new Map(
       places.map(({ one, where }) => [
         nameOf(one),
-        create(one, where, assignedAtMs, known.get(epochKey(where)) ?? []),
+        create(one, where, assignedAtMs, known.get(epochKey(where)) ?? createEpochs([])),
       ]),
     );
+  }
+
+  async function epochsOf(places: readonly LogPartition[]): Promise<ReadonlyMap<string, Epochs>> {
+    const { role } = deps;
+    if (role.kind === "leads") {
+      const known = await role.epochs.claim(places);
+      return new Map([...known].map(([key, epochs]) => [key, createEpochs(epochs)]));
+    }
+    role.gates.reset();
+    return role.lead.follow(places);
   }
 
   function create(
     source: TopicPartition,
     where: LogPartition,
     assignedAtMs: number,
-    known: Parameters<typeof createEpochs>[0],
+    epochs: Epochs,
   ): Partition {
     const labels = { group: groupId, chain: where.chain };
     const logs = deps.metrics.counter("ethhook_matcher_logs_total").with(labels);
@@ -85,11 +84,12 @@ export function createKafkaGroup(deps: KafkaGroupDeps): KafkaGroup {
     const poison = deps.metrics.counter("ethhook_matcher_dead_letters_total").with(labels);
     const isCurrent = (): boolean => partitions.get(nameOf(source)) === created;
     const created: Partition = createPartition(where, {
-      ...(finality === "latest" ? {} : { gate: gateOf(source, where, finality, isCurrent) }),
+      ...(deps.role.kind === "leads"
+        ? { epochLog: deps.role.epochs }
+        : { gate: deps.role.gates.of(source, where, isCurrent) }),
       finality,
       filters: deps.filters,
-      epochs: createEpochs(known),
-      epochLog: deps.epochs,
+      epochs,
       outbox: deps.outbox,
       now: deps.now,
       later: setImmediate,
@@ -109,36 +109,6 @@ export function createKafkaGroup(deps: KafkaGroupDeps): KafkaGroup {
       assignedAtMs,
     });
     return created;
-  }
-
-  function gateOf(
-    source: TopicPartition,
-    { chainId }: LogPartition,
-    wait: Wait,
-    isCurrent: () => boolean,
-  ): Gate {
-    const decide = (log: Log): GateDecision => decideByLedger(log, deps.ledgers.of(chainId), wait);
-    return {
-      decide,
-      reachBack: (sequence) => deps.ledgers.reachBack(chainId, sequence),
-      pause: () => {
-        if (isCurrent()) consumer.pause(source);
-      },
-      resumeWhenDecided(offset, log) {
-        if (!isCurrent()) return;
-        consumer.seek(source, offset);
-        held.set(nameOf(source), { source, chainId, isDecided: () => decide(log) !== "wait" });
-        ledgerAdvanced(chainId);
-      },
-    };
-  }
-
-  function ledgerAdvanced(chainId: number): void {
-    for (const [name, one] of held) {
-      if (one.chainId !== chainId || !one.isDecided()) continue;
-      held.delete(name);
-      consumer.resume(one.source);
-    }
   }
 
   function deadLetter(source: TopicPartition, record: SourceRecord, reason: string): Outgoing {
@@ -180,9 +150,11 @@ export function createKafkaGroup(deps: KafkaGroupDeps): KafkaGroup {
   return {
     groupId,
     start: () => consumer.start({ onBatch, onAssigned, onRevoking, onCrash: deps.onCrash }),
-    stop: () => consumer.stop(),
+    async stop() {
+      await consumer.stop();
+      if (deps.role.kind === "follows") deps.role.gates.reset();
+    },
     problems: () => [...standstills.values()],
-    ledgerAdvanced,
   };
 }
 

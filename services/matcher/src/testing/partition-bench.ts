@@ -42,6 +42,8 @@ export interface Bench {
   readonly crashes: Error[];
   readonly counts: Counts[];
   readonly holds: string[];
+  /** What `matcher.latest` has done, for a partition that follows it. */
+  readonly lead: { passed: number; record(epoch: Epoch): void };
   acknowledge(): Promise<void>;
   refuse(error: Error): Promise<void>;
   accept(...values: (Log | string)[]): void;
@@ -75,6 +77,8 @@ export function createBench(options: BenchOptions = {}): Bench {
   const crashes: Error[] = [];
   const counts: Counts[] = [];
   const holds: string[] = [];
+  const epochs = createEpochs(options.known ?? []);
+  const lead = { passed: Number.POSITIVE_INFINITY, record: (epoch: Epoch) => epochs.recorded(epoch) };
   const { ledger } = options;
   const finality = ledger === undefined ? "latest" : "finalized";
   const waiting: PromiseWithResolvers<void>[] = [];
@@ -85,23 +89,26 @@ export function createBench(options: BenchOptions = {}): Bench {
     {
       finality,
       ...(ledger === undefined
-        ? {}
+        ? {
+            epochLog: {
+              record: async (_, epoch) => {
+                recorded.push(epoch);
+                return options.owned ?? true;
+              },
+            },
+          }
         : {
             gate: {
+              isLed: (at) => at < lead.passed,
               decide: (of: Log) => ledger.get(of.addedSequence) ?? "pass",
               reachBack: async (sequence: number) => void holds.push(`reach back to ${sequence}`),
               pause: () => holds.push("pause"),
+              resumeWhenLed: (at: number) => holds.push(`follow to ${at}`),
               resumeWhenDecided: (at: number) => holds.push(`seek ${at}`),
             },
           }),
       filters: { ...set, load: () => Promise.reject(new Error("not in memory")) },
-      epochs: createEpochs(options.known ?? []),
-      epochLog: {
-        record: async (_, epoch) => {
-          recorded.push(epoch);
-          return options.owned ?? true;
-        },
-      },
+      epochs,
       outbox: {
         send: (records) => {
           sent.push(...records);
@@ -141,6 +148,7 @@ export function createBench(options: BenchOptions = {}): Bench {
     crashes,
     counts,
     holds,
+    lead,
     acknowledge: async () => {
       await turns();
       for (const one of waiting.splice(0)) one.resolve();
