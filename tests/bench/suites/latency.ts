@@ -48,7 +48,7 @@ async function prepare({ secondsPerRun, progress }: SuiteContext): Promise<Prepa
   const endpoints = addresses.map((own, index) => ({ url: `${load.url}/${index}`, addresses: own }));
   const common: Common = { brokers, kafkaPid: kafka.pid, endpoints, load, secondsPerRun, started };
   progress("starting the product");
-  const contenders = [...(await product(common)), await bareLoops(common)];
+  const contenders = [...(await productWays(common)), await bareLoops(common)];
   const stack = started.move();
   return {
     settings: {
@@ -67,16 +67,23 @@ async function prepare({ secondsPerRun, progress }: SuiteContext): Promise<Prepa
 }
 
 /** The product's own processes, as they run in production: from a log in its topic, and from a block at its node. */
-async function product(common: Common): Promise<readonly Contender[]> {
+async function productWays(common: Common): Promise<readonly Contender[]> {
   const { brokers, kafkaPid, endpoints, load, secondsPerRun, started } = common;
   const logFolder = await mkdtemp(join(tmpdir(), "ethhook-bench-"));
   started.defer(() => rm(logFolder, { recursive: true, force: true }));
   const addresses = endpoints.flatMap((endpoint) => endpoint.addresses);
   const chain = started.use(await load.chain({ chainId: baseId, addresses, logsPerBlock }));
-  const { ingestor, ...services } = await startProduct(
-    { brokers, logFolder, endpoints, baseUrl: chain.url },
+  const product = await startProduct(
+    {
+      brokers,
+      logFolder,
+      endpoints,
+      services: ["matcher", "delivery", "ingestor"],
+      baseUrl: chain.url,
+    },
     started,
   );
+  const { ingestor, ...services } = product.processes;
   const processes = { ...services, kafka: kafkaPid };
   const blocks = Math.round((secondsPerRun * 1000) / blockEveryMs);
   return [
