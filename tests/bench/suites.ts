@@ -2,6 +2,7 @@ import type { Suite } from "./frame/types.ts";
 import { deliver } from "./suites/deliver.ts";
 import { latency } from "./suites/latency.ts";
 import { match } from "./suites/match.ts";
+import { system } from "./suites/system.ts";
 
 /** Every suite, in the order in which `--help` lists them. */
-export const suites: readonly Suite[] = [deliver, latency, match];
+export const suites: readonly Suite[] = [deliver, latency, match, system];
