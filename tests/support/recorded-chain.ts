@@ -93,7 +93,8 @@ export async function startRecordedChain(options: RecordedChainOptions): Promise
     if (head) announce(head);
   }
 
-  function announce({ block: { transactions: _, ...header } }: RecordedBlock): void {
+  function announce({ block }: RecordedBlock): void {
+    const { transactions: _, ...header } = block;
     for (const [socket, subscription] of subscribed) {
       socket.send(
         JSON.stringify({

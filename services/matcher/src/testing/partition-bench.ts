@@ -42,9 +42,12 @@ export interface Bench {
   readonly crashes: Error[];
   readonly counts: Counts[];
   readonly holds: string[];
+  /** What `matcher.latest` has done, for a partition that follows it. */
+  readonly lead: { passed: number; record(epoch: Epoch): void };
   acknowledge(): Promise<void>;
   refuse(error: Error): Promise<void>;
   accept(...values: (Log | string)[]): void;
+  acceptUnreadable(reason: string): void;
   subscribe(
     endpoint: string,
     version: number,
@@ -75,6 +78,8 @@ export function createBench(options: BenchOptions = {}): Bench {
   const crashes: Error[] = [];
   const counts: Counts[] = [];
   const holds: string[] = [];
+  const epochs = createEpochs(options.known ?? []);
+  const lead = { passed: Number.POSITIVE_INFINITY, record: (epoch: Epoch) => epochs.recorded(epoch) };
   const { ledger } = options;
   const finality = ledger === undefined ? "latest" : "finalized";
   const waiting: PromiseWithResolvers<void>[] = [];
@@ -85,23 +90,26 @@ export function createBench(options: BenchOptions = {}): Bench {
     {
       finality,
       ...(ledger === undefined
-        ? {}
+        ? {
+            epochLog: {
+              record: async (_, epoch) => {
+                recorded.push(epoch);
+                return options.owned ?? true;
+              },
+            },
+          }
         : {
             gate: {
+              isLed: (at) => at < lead.passed,
               decide: (of: Log) => ledger.get(of.addedSequence) ?? "pass",
               reachBack: async (sequence: number) => void holds.push(`reach back to ${sequence}`),
               pause: () => holds.push("pause"),
+              resumeWhenLed: (at: number) => holds.push(`follow to ${at}`),
               resumeWhenDecided: (at: number) => holds.push(`seek ${at}`),
             },
           }),
       filters: { ...set, load: () => Promise.reject(new Error("not in memory")) },
-      epochs: createEpochs(options.known ?? []),
-      epochLog: {
-        record: async (_, epoch) => {
-          recorded.push(epoch);
-          return options.owned ?? true;
-        },
-      },
+      epochs,
       outbox: {
         send: (records) => {
           sent.push(...records);
@@ -141,6 +149,7 @@ export function createBench(options: BenchOptions = {}): Bench {
     crashes,
     counts,
     holds,
+    lead,
     acknowledge: async () => {
       await turns();
       for (const one of waiting.splice(0)) one.resolve();
@@ -150,6 +159,16 @@ export function createBench(options: BenchOptions = {}): Bench {
       await turns();
       for (const one of waiting.splice(0)) one.reject(error);
       await turns();
+    },
+    acceptUnreadable(reason) {
+      const record = {
+        offset: offset++,
+        key: null,
+        value: Buffer.from([0, 255]),
+        timestampMs: 0,
+        unreadable: reason,
+      };
+      partition.accept({ records: [record], isCurrent: () => current, settle: (at) => settled.add(at) });
     },
     accept(...values) {
       const records = values.map((value): SourceRecord => {
