@@ -1,8 +1,9 @@
-import { createHmac } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 import { Webhook as StandardWebhook } from "standardwebhooks";
 import { Webhook as SvixWebhook } from "svix";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { deliveryOf, startDeliveryStage, type DeliveryStage } from "../support/delivery-stage.ts";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { addSecret, deliveryOf, startDeliveryStage, type DeliveryStage } from "../support/delivery-stage.ts";
+import { startExample } from "../support/example-receivers.ts";
 import { startTestReceiver, status, type TestReceiver } from "../support/test-receiver.ts";
 import { until } from "../support/until.ts";
 
@@ -85,3 +86,47 @@ test("a delivery that used every attempt ends in the dead letters with all of th
   });
   expect(dead!.attempts.map((a) => a.statusCode)).toEqual([404, 404]);
 });
+
+const newSecret = () => `whsec_${randomBytes(32).toString("base64")}`;
+const attemptsOf = (id: string, n: number) =>
+  until(
+    `${n} attempts of ${id}`,
+    async () => (await stage.attempts()).filter((attempt) => attempt.webhookId === id),
+    (all) => all.length === n,
+  );
+
+test.each(["node-standardwebhooks.mjs", "node-crypto.mjs", "python-stdlib.py", "shell-openssl.sh"])(
+  "the receiver of RECEIVERS.md takes a real webhook, during a rotation too, and refuses a forged one: %s",
+  async (file) => {
+    const secret = newSecret();
+    const example = await startExample(file, secret);
+    onTestFinished(() => example.stop());
+    // The one before it: the receiver knows only the new one, and both sign.
+    const endpoint = await stage.endpoint(example.url, { retryScheduleSeconds: [0] });
+    await addSecret(stage.db, endpoint.id, secret);
+    const delivery = deliveryOf(endpoint, 1);
+    await stage.produce([delivery]);
+    const [attempt] = await attemptsOf(delivery.webhookId, 1);
+    expect([attempt!.outcome, attempt!.statusCode]).toEqual(["delivered", 204]);
+
+    const { webhookId: id, body } = delivery;
+    const post = async (signedWith: string, change: { id?: string; body?: string; at?: Date } = {}) => {
+      const at = change.at ?? new Date();
+      const headers = {
+        "webhook-id": change.id ?? id,
+        "webhook-timestamp": String(Math.floor(at.getTime() / 1_000)),
+        "webhook-signature": new StandardWebhook(signedWith).sign(id, at, body),
+      };
+      const signal = AbortSignal.timeout(10_000);
+      return (await fetch(example.url, { method: "POST", headers, body: change.body ?? body, signal }))
+        .status;
+    };
+    expect(await post(newSecret()), "another secret").toBe(401);
+    expect(await post(secret, { body: body.replace('"n":1', '"n":2') }), "another body").toBe(401);
+    expect(await post(secret, { id: "msg_other" }), "another id").toBe(401);
+    expect(await post(secret, { at: new Date(Date.now() - 600_000) }), "ten minutes old").toBe(401);
+    expect(await post(secret), "the same once more").toBe(204);
+    const accepted = example.output().match(/^accepted \S+/gm);
+    expect(accepted, "taken twice, worked on once").toEqual([`accepted ${id}`]);
+  },
+);

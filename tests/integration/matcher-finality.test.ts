@@ -83,6 +83,13 @@ test("each finality is told when the ledger says so, and one chain does not hold
   expect(told(await world.deliveries(), "ep_finalized")).toEqual([]);
   await onEthereum.finalize(100);
   expect(await toldTo("ep_finalized", 2)).toEqual(["new 1 1", "new 1 1"]);
+  const eligible = await matcher.metric("ethhook_matcher_eligible_seconds");
+  expect([...eligible.keys()].filter((labels) => labels.endsWith("chain=base"))).toEqual([
+    "group=matcher.confirmed,chain=base",
+    "group=matcher.finalized,chain=base",
+  ]);
+  // What waits is not final, and what is final does not wait.
+  expect(new Set(eligible.values())).toEqual(new Set([0]));
 });
 
 test("what a reorg took back is never final, also when the matcher is restarted while it waits", async () => {

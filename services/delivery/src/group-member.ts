@@ -12,15 +12,25 @@ export interface GroupMember {
   tick(): void;
   stop(): Promise<void>;
   assigned(): boolean;
+  /** Why partitions stand still: records of a newer version. Empty when none does. */
+  standstills(): readonly string[];
   readonly crashed: Promise<Error>;
+}
+
+/** What a member needs of the pipeline. */
+export interface MemberPipeline extends Pick<Pipeline, "withdraw"> {
+  readonly dispatcher: Pick<Pipeline["dispatcher"], "open" | "secure" | "stats">;
+  readonly intake: Pick<Pipeline["intake"], "take">;
+  readonly sequencer: Pick<Pipeline["sequencer"], "restore">;
+  readonly removals: Pick<Pipeline["removals"], "restore">;
 }
 
 export interface GroupMemberDeps {
   readonly consumer: Consumer;
   readonly replayTopic: string;
-  readonly pipeline: Pipeline;
-  readonly releaseLoop: ReleaseLoop;
-  readonly trouble: TroubleKeeper;
+  readonly pipeline: MemberPipeline;
+  readonly releaseLoop: Pick<ReleaseLoop, "assigned">;
+  readonly trouble: Pick<TroubleKeeper, "assigned" | "flush">;
   readonly orders: Pick<PostgresOrders, "heads" | "takenBack">;
   readonly now: () => number;
   readonly logger: Logger;
@@ -39,6 +49,8 @@ export function createGroupMember(deps: GroupMemberDeps): GroupMember {
   const { consumer, pipeline, logger, now } = deps;
   const { dispatcher, intake, sequencer, removals } = pipeline;
   let held: readonly TopicPartition[] = [];
+  /** Partitions with a record of a newer version, and why they stand still: only an upgrade moves them on. */
+  const newer = new Map<string, string>();
   let assignedAtMs = 0;
   /** Raised with each assignment and revocation: what was begun for an earlier one is void. */
   let epoch = 0;
@@ -55,7 +67,9 @@ export function createGroupMember(deps: GroupMemberDeps): GroupMember {
     if (full(1)) hold();
     if (newerFrom === null) return;
     consumer.pause(batch);
-    const reason = `${batch.topic}/${batch.partition}@${newerFrom} was written by a newer version: upgrade this process`;
+    const name = nameOf(batch);
+    const reason = `${name}@${newerFrom} was written by a newer version: upgrade this process`;
+    newer.set(name, reason);
     logger.error({ event: "delivery.newer" }, new PipelineError("MESSAGE_NEWER", "crash", reason).message);
   }
 
@@ -76,12 +90,13 @@ export function createGroupMember(deps: GroupMemberDeps): GroupMember {
     if (held.length === 0 || full(0.5)) return;
     const mine = held;
     held = [];
-    for (const partition of mine) consumer.resume(partition);
+    for (const partition of mine) if (!newer.has(nameOf(partition))) consumer.resume(partition);
   }
 
   async function onAssigned(given: readonly TopicPartition[]): Promise<void> {
     epoch += 1;
     held = [];
+    newer.clear();
     assignedAtMs = now();
     const partitions = [...new Set(given.map(({ partition }) => partition))];
     await deps.trouble.assigned(partitions).catch((error: unknown) => {
@@ -127,6 +142,9 @@ export function createGroupMember(deps: GroupMemberDeps): GroupMember {
     tick: letGo,
     stop: () => consumer.stop(),
     assigned: () => consumer.assigned().length > 0,
+    standstills: () => [...newer.values()],
     crashed: crash.promise,
   };
 }
+
+const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;

@@ -63,7 +63,7 @@ export function createDelivery(config: DeliveryConfig, deps: DeliveryDeps): Serv
       for (const timer of timers) clearInterval(timer);
     },
     notReady: () => {
-      const reasons: string[] = [];
+      const reasons = [...member.standstills()];
       if (!member.assigned()) reasons.push("no partition is assigned");
       if (!listener.connected()) reasons.push("Postgres does not answer");
       return reasons;

@@ -14,7 +14,7 @@ export const matcherVariables = {
       .transform((text) => text.split(",").map((part) => part.trim()))
       .pipe(z.array(z.enum(groupNames, `expected some of ${groupNames.join(", ")}, comma-separated`)).min(1)),
     default: "latest,confirmed,finalized",
-    help: "Which finality groups this process takes part in, comma-separated: latest, confirmed, finalized.",
+    help: "Which finality groups this process takes part in, comma-separated: latest, confirmed, finalized. Some process must run latest: the others follow it.",
   },
 } as const satisfies Variables;
 

@@ -3,10 +3,12 @@ import {
   createPostgres,
   type Broker,
   type KafkaAdmin,
+  type Metrics,
   type Pool,
   type Service,
   type ServiceDeps,
 } from "@ethhook/kit";
+import type { Finality } from "@ethhook/schemas";
 import { createTopology } from "@ethhook/topology";
 import { createKafkaGates, type KafkaGates } from "./adapters/kafka-gates.ts";
 import { createKafkaGroup, type KafkaGroup, type KafkaGroupDeps } from "./adapters/kafka-group.ts";
@@ -14,7 +16,7 @@ import { createKafkaLead, leadGroup, type KafkaLead } from "./adapters/kafka-lea
 import { createKafkaLedgers } from "./adapters/kafka-ledgers.ts";
 import { createKafkaOutbox } from "./adapters/kafka-outbox.ts";
 import { createPostgresEpochs } from "./adapters/postgres-epochs.ts";
-import { createPostgresFilters } from "./adapters/postgres-filters.ts";
+import { createPostgresFilters, type PostgresFilters } from "./adapters/postgres-filters.ts";
 import type { MatcherConfig } from "./config.ts";
 import type { Wait } from "./core/ledger.ts";
 
@@ -94,12 +96,7 @@ export function createMatcher(config: MatcherConfig, deps: MatcherDeps): Service
       onCrash: crashed.resolve,
     });
   });
-  metrics
-    .gauge("ethhook_matcher_filters")
-    .collect(() => config.MATCHER_GROUPS.map((finality) => [{ finality }, filters.size(finality)]));
-  metrics
-    .gauge("ethhook_matcher_partitions_stopped")
-    .collect(() => groups.map((group) => [{ group: group.groupId }, group.problems().length]));
+  observe(metrics, config.MATCHER_GROUPS, filters, groups);
 
   return {
     async start() {
@@ -125,6 +122,33 @@ export function createMatcher(config: MatcherConfig, deps: MatcherDeps): Service
     },
     crashed: crashed.promise,
   };
+}
+
+/** Gauges that are read when they are scraped. */
+function observe(
+  metrics: Metrics,
+  finalities: readonly Finality[],
+  filters: PostgresFilters,
+  groups: readonly KafkaGroup[],
+): void {
+  metrics
+    .gauge("ethhook_matcher_filters")
+    .collect(() => finalities.map((finality) => [{ finality }, filters.size(finality)]));
+  metrics.gauge("ethhook_matcher_list_addresses").collect(() => [[{}, filters.lists().addresses]]);
+  metrics.gauge("ethhook_matcher_list_bytes").collect(() => [[{}, filters.lists().bytes]]);
+  metrics
+    .gauge("ethhook_matcher_partitions_stopped")
+    .collect(() => groups.map((group) => [{ group: group.groupId }, group.problems().length]));
+  const eligible = () =>
+    groups.flatMap(({ groupId: group, eligible: of }) =>
+      of().map(({ chain, logs, seconds }) => ({ labels: { group, chain }, logs, seconds })),
+    );
+  metrics
+    .gauge("ethhook_matcher_eligible_logs")
+    .collect(() => eligible().map(({ labels, logs }) => [labels, logs] as const));
+  metrics
+    .gauge("ethhook_matcher_eligible_seconds")
+    .collect(() => eligible().map(({ labels, seconds }) => [labels, seconds] as const));
 }
 
 /** Records of one partition in memory at most: with 48 partitions and three groups, a bound on all. */

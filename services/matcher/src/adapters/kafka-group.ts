@@ -30,14 +30,26 @@ export interface KafkaGroup {
   readonly groupId: string;
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** By chain, what has reached this group's finality and is not matched yet; none for `latest`. */
+  eligible(): readonly EligibleLag[];
   /** Partitions at a standstill, in words. */
   problems(): readonly string[];
+}
+
+export interface EligibleLag {
+  /** Lower-case name of the chain. */
+  readonly chain: string;
+  /** Logs of final blocks from the first one on that has a log to be matched here: an upper bound. */
+  readonly logs: number;
+  /** How long ago that block became final; 0 when there is none. */
+  readonly seconds: number;
 }
 
 export function createKafkaGroup(deps: KafkaGroupDeps): KafkaGroup {
   const { consumer, logger, topology, groupId, finality } = deps;
   const chains = new Map(topology.chains.map((chain) => [topology.logs.of(chain.id).name, chain]));
   let partitions = new Map<string, Partition>();
+  let places = new Map<string, LogPartition>();
   let standstills = new Map<string, string>();
 
   function partitionOf({ topic, partition }: TopicPartition): LogPartition | undefined {
@@ -46,29 +58,30 @@ export function createKafkaGroup(deps: KafkaGroupDeps): KafkaGroup {
   }
 
   async function onAssigned(assigned: readonly TopicPartition[]): Promise<void> {
-    const places = assigned.flatMap((one) => {
+    const given = assigned.flatMap((one) => {
       const where = partitionOf(one);
       return where === undefined ? [] : [{ one, where }];
     });
-    const known = await epochsOf(places.map(({ where }) => where));
+    const known = await epochsOf(given.map(({ where }) => where));
     const assignedAtMs = deps.now();
     standstills = new Map();
+    places = new Map(given.map(({ one, where }) => [nameOf(one), where]));
     partitions = new Map(
-      places.map(({ one, where }) => [
+      given.map(({ one, where }) => [
         nameOf(one),
         create(one, where, assignedAtMs, known.get(epochKey(where)) ?? createEpochs([])),
       ]),
     );
   }
 
-  async function epochsOf(places: readonly LogPartition[]): Promise<ReadonlyMap<string, Epochs>> {
+  async function epochsOf(wanted: readonly LogPartition[]): Promise<ReadonlyMap<string, Epochs>> {
     const { role } = deps;
     if (role.kind === "leads") {
-      const known = await role.epochs.claim(places);
+      const known = await role.epochs.claim(wanted);
       return new Map([...known].map(([key, epochs]) => [key, createEpochs(epochs)]));
     }
     role.gates.reset();
-    return role.lead.follow(places);
+    return role.lead.follow(wanted);
   }
 
   function create(
@@ -147,8 +160,27 @@ export function createKafkaGroup(deps: KafkaGroupDeps): KafkaGroup {
     await Promise.all([...partitions.values()].map((partition) => partition.idle()));
   }
 
+  function eligible(): EligibleLag[] {
+    const { role } = deps;
+    if (role.kind === "leads") return [];
+    const after = new Map<number, number>();
+    for (const [name, partition] of partitions) {
+      const chainId = places.get(name)?.chainId;
+      const sequence = partition.waitsAfter();
+      if (chainId === undefined || sequence === null) continue;
+      after.set(chainId, Math.min(sequence, after.get(chainId) ?? sequence));
+    }
+    return [...chains.values()].map(({ id, name: chain }) => {
+      const sequence = after.get(id);
+      if (sequence === undefined) return { chain, logs: 0, seconds: 0 };
+      const { logs, sinceMs } = role.gates.eligibleAfter(id, sequence);
+      return { chain, logs, seconds: sinceMs === null ? 0 : Math.max(0, deps.now() - sinceMs) / 1_000 };
+    });
+  }
+
   return {
     groupId,
+    eligible,
     start: () => consumer.start({ onBatch, onAssigned, onRevoking, onCrash: deps.onCrash }),
     async stop() {
       await consumer.stop();

@@ -156,6 +156,20 @@ describe("a finality that waits", () => {
     await held.partition.idle();
   });
 
+  test("says behind which sequence it waits, and that it waits for nothing", async () => {
+    const decisions = new Map<number, GateDecision>([[5, "wait"]]);
+    const held = createBench({ known, ledger: decisions });
+    expect(held.partition.waitsAfter()).toBeNull();
+    held.subscribe("ep_a", 1, "finalized");
+    held.accept(log({ sequence: 2 }), log({ sequence: 5 }));
+    await held.acknowledge();
+    expect(held.partition.waitsAfter()).toBe(4);
+    decisions.clear();
+    held.accept(log({ sequence: 5 }));
+    await held.acknowledge();
+    expect(held.partition.waitsAfter()).toBeNull();
+  });
+
   test("takes no log between the pause and the seek, and the next fetch after it", async () => {
     const decisions = new Map<number, GateDecision>([[5, "wait"]]);
     const held = createBench({ known, ledger: decisions });
@@ -242,6 +256,16 @@ describe("records that cannot be read", () => {
     expect(String(bench.sent[1]?.value)).toBe("{not json");
     expect([...bench.settled]).toEqual([0, 1, 2]);
     expect(bench.counts.reduce((sum, one) => sum + one.poison, 0)).toBe(1);
+  });
+
+  test("a batch that no codec can read goes to the dead letters with the reason, and the partition goes on", async () => {
+    bench.subscribe("ep_a", 1);
+    bench.acceptUnreadable("a batch that cannot be read: no codec has the number 7");
+    bench.accept(log({}));
+    await bench.acknowledge();
+    expect(bench.sent.map((record) => record.topic)).toEqual(["logs.dlq", "deliveries"]);
+    expect(bench.sent[0]?.headers?.["reason"]).toContain("no codec has the number 7");
+    expect([...bench.settled]).toEqual([0, 1]);
   });
 
   test("a newer version stops the partition at that record, and says so", async () => {

@@ -66,6 +66,8 @@ export interface Partition {
   accept(batch: SourceBatch): void;
   /** Resolves when nothing is queued or in flight. */
   idle(): Promise<void>;
+  /** The ledger sequence behind which something waits to be matched; null when nothing does. */
+  waitsAfter(): number | null;
 }
 
 interface Ongoing {
@@ -97,6 +99,9 @@ export function createPartition(where: LogPartition, deps: PartitionDeps): Parti
   let stopped = false;
   /** Between meeting a log that must wait and the seek back to it: what comes meanwhile comes again. */
   let holding = false;
+  /** Sequence of the last log that was read, and of the one that is waited for. */
+  let lastSequence = 0;
+  let awaited: number | undefined;
   /** Everything sent so far is durable and settled when it resolves. */
   let settled: Promise<void> = Promise.resolve();
   let unsettled = 0;
@@ -187,12 +192,18 @@ export function createPartition(where: LogPartition, deps: PartitionDeps): Parti
   function step(record: SourceRecord, batch: SourceBatch): Promise<void> | "held" | undefined {
     if (ongoing?.batch === batch && ongoing.offset === record.offset) return emit(ongoing);
     const { offset } = record;
-    if (deps.gate?.isLed(offset) === false) return hold(() => deps.gate?.resumeWhenLed(offset));
+    if (deps.gate?.isLed(offset) === false) {
+      if (lastSequence > 0 && !isIdle()) awaited = lastSequence + 1;
+      return hold(() => deps.gate?.resumeWhenLed(offset));
+    }
     if (batch === idleBatch && isIdle()) return turn.log(batch, offset, 0);
+    if (record.unreadable !== undefined) return unreadable(record, batch, "malformed", record.unreadable);
     const decoded = logCodec.decode(record.value);
-    if (!decoded.ok) return unreadable(record, batch, decoded.problem, record.unreadable ?? decoded.reason);
+    if (!decoded.ok) return unreadable(record, batch, decoded.problem, decoded.reason);
     guard.note(true);
     const log = decoded.value;
+    lastSequence = log.sequence;
+    awaited = undefined;
     if (isIdle() && (epochs.versionOf(log.addedSequence) ?? filters.oldest()) >= filters.oldest()) {
       idleBatch = batch;
       return turn.log(batch, offset, 0);
@@ -217,6 +228,7 @@ export function createPartition(where: LogPartition, deps: PartitionDeps): Parti
       reachedBackFor = new Set([log.addedSequence]);
       return deps.gate?.reachBack(log.addedSequence) ?? Promise.resolve();
     }
+    awaited = log.sequence;
     return hold(() => deps.gate?.resumeWhenDecided(offset, log));
   }
 
@@ -303,6 +315,10 @@ export function createPartition(where: LogPartition, deps: PartitionDeps): Parti
     idle: () => {
       if (stopped || (queue.length === 0 && unsettled === 0 && !running)) return Promise.resolve();
       return new Promise((resolve) => whenIdle.push(resolve));
+    },
+    waitsAfter() {
+      if (awaited !== undefined) return awaited - 1;
+      return queue.length > 0 && lastSequence > 0 ? lastSequence : null;
     },
   };
 }

@@ -47,6 +47,7 @@ export interface Bench {
   acknowledge(): Promise<void>;
   refuse(error: Error): Promise<void>;
   accept(...values: (Log | string)[]): void;
+  acceptUnreadable(reason: string): void;
   subscribe(
     endpoint: string,
     version: number,
@@ -158,6 +159,16 @@ export function createBench(options: BenchOptions = {}): Bench {
       await turns();
       for (const one of waiting.splice(0)) one.reject(error);
       await turns();
+    },
+    acceptUnreadable(reason) {
+      const record = {
+        offset: offset++,
+        key: null,
+        value: Buffer.from([0, 255]),
+        timestampMs: 0,
+        unreadable: reason,
+      };
+      partition.accept({ records: [record], isCurrent: () => current, settle: (at) => settled.add(at) });
     },
     accept(...values) {
       const records = values.map((value): SourceRecord => {
