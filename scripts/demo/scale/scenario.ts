@@ -56,7 +56,9 @@ export const limits = {
 } as const;
 
 const chainName = "base";
-/** A killed process is missed for 10 s before its partitions go to others. */
+/** Of both services; the least that they take. */
+const sessionTimeoutMs = 6_000;
+/** A killed process is missed for its session before its partitions go to others. */
 const spreadDeadlineMs = 40_000;
 const growDeadlineMs = 30_000;
 const drainDeadlineMs = 60_000;
@@ -102,17 +104,18 @@ async function setTheStage(
   const { tell, folder } = options;
   const onError = (error: Error): void => fail(error.message);
   const common = { logsFolder: folder.logs, onNotice: tell.step, onDeath: fail };
+  const env = { ...stage.env, SESSION_TIMEOUT_MS: String(sessionTimeoutMs) };
   const cpuShare = createCpuShare(limits.matcherCpuShare);
   const matchers = createCrew({
     ...common,
     service: "matcher",
-    env: { ...stage.env, MATCHER_GROUPS: "latest" },
+    env: { ...env, MATCHER_GROUPS: "latest" },
     cpuShare,
   });
   const deliveries = createCrew({
     ...common,
     service: "delivery",
-    env: { ...stage.env, DELIVERY_CONCURRENCY: String(limits.deliveryConcurrency) },
+    env: { ...env, DELIVERY_CONCURRENCY: String(limits.deliveryConcurrency) },
     cpuShare: null,
   });
   stack.defer(() => deliveries.stopAll());
@@ -260,7 +263,9 @@ async function fall(play: Play, plan: LoadPlan): Promise<void> {
 async function killOneOfEach(play: Play): Promise<void> {
   const { matchers, deliveries, options } = play;
   const names = await Promise.all([matchers.killOne(), deliveries.killOne()]);
-  options.tell.step(`kill -9 to ${names.join(" and ")}; the broker misses them after 10 s …`);
+  options.tell.step(
+    `kill -9 to ${names.join(" and ")}; their partitions go to others after ${sessionTimeoutMs / 1_000} s without a sign of life …`,
+  );
   await spread(play);
 }
 
