@@ -6,7 +6,6 @@ import { createParts, type DeliveryDeps } from "./parts.ts";
 export type { DeliveryDeps } from "./parts.ts";
 
 const tickMs = 50;
-const fetchAgainMs = 10;
 const troubleMs = 1_000;
 const housekeepingMs = 10_000;
 /** Left of the budget for what is not written yet. */
@@ -40,7 +39,6 @@ export function createDelivery(config: DeliveryConfig, deps: DeliveryDeps): Serv
       await stores.producer.start();
       const every = (ms: number, run: () => void) => timers.push(setInterval(run, ms));
       every(tickMs, () => pipeline.tick());
-      every(fetchAgainMs, () => member.tick());
       every(troubleMs, () => void trouble.flush());
       every(housekeepingMs, housekeep);
       every(purgeMs, purge);
