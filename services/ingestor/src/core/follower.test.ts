@@ -196,6 +196,28 @@ describe("a reorg", () => {
     expect(events).toEqual(["reorg to 3, 4 blocks, final ones"]);
   });
 
+  test("to the block just below the finalized one takes back no more than that", async () => {
+    const { follow, finalize, learn, ledger, events } = setUp(makeBranch(1, 9));
+    await follow("a2", "a7");
+    await finalize("a6");
+    learn(branchB(6, 8));
+    await follow("b8");
+    expect(short(ledger)).toBe("+a2 +a3 +a4 +a5 +a6 +a7 !a6 -a7 -a6 +b6 +b7 +b8");
+    expect(events).toEqual(["reorg to 5, 2 blocks, final ones"]);
+  });
+
+  test("in the middle of catching up takes back the logs of blocks that are not written yet", async () => {
+    const { follow, learn, ledger, events } = setUp(makeBranch(1, 4));
+    await follow("a2");
+    learn(branchB(4, 100));
+    // The node gives a4 when it is asked for the range, and knows better a moment later.
+    learn(makeBranch(4, 4));
+    await follow("b100");
+    expect(short(ledger).slice(0, 27)).toBe("+a2 +a3 +a4 -a4 +b4 +b5 +b6");
+    expect(events).toEqual(["reorg to 3, 1 blocks"]);
+    expect(ledger.records[3]).toMatchObject({ kind: "removed", logCount: 2 });
+  });
+
   test("of everything there is replaces the whole ledger, from its first block on", async () => {
     const { follow, learn, ledger } = setUp(makeBranch(3, 4));
     await follow("a3", "a4");

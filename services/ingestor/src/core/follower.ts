@@ -119,7 +119,8 @@ export function createFollower(deps: FollowerDeps, tail: readonly Block[]): Foll
     if (window.has(parent)) return true;
     if (!window.bottom) return header.number <= (deps.startBlock ?? header.number);
     if (parent.number >= window.bottom.number) return false;
-    return !(await deepen());
+    // Without older records, this is where the ledger begins.
+    return (await deepen()) ? window.has(parent) : true;
   }
 
   /** Reads older ledger records into the window. @returns whether there were any. */
@@ -156,6 +157,8 @@ export function createFollower(deps: FollowerDeps, tail: readonly Block[]): Foll
     if (leaving.length === 0) return;
     const final = window.finalized?.number ?? -1;
     observer.reorged({ ancestor, depth: leaving.length, belowFinalized: ancestor < final });
+    // Blocks of this very catching up may leave: their logs are read back from the topic like all others.
+    await writer.flush();
     for (const group of groupsOf(leaving)) {
       const bodies = await ledger.readLogs(group);
       for (const block of group) {
