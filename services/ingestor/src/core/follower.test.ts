@@ -26,6 +26,7 @@ function setUp(blocks: MadeBlock[], options: Partial<FollowerDeps> = {}) {
   const canonical = new Map(blocks.map((made) => [Number(made.block["number"]), made.block.hash]));
   const ledger = createMemoryLedger();
   const events: string[] = [];
+  const bodiless = new Set<string>();
   let final: BlockRef | null = null;
   const get = (hash: string | undefined): VerifiedBlock => {
     const found = known.get(hash ?? "");
@@ -35,7 +36,10 @@ function setUp(blocks: MadeBlock[], options: Partial<FollowerDeps> = {}) {
   const source: BlockSource = {
     latest: () => Promise.reject(new Error("not asked for")),
     headerByHash: async (hash) => get(hash).header,
-    block: async ({ hash }) => get(hash),
+    block: async ({ hash }) => {
+      if (bodiless.has(hash)) throw new RpcError("unknown-block", `no logs of ${hash}`);
+      return get(hash);
+    },
     async *range(from, to) {
       for (let number = from; number <= to; number++) yield get(canonical.get(number));
     },
@@ -71,6 +75,8 @@ function setUp(blocks: MadeBlock[], options: Partial<FollowerDeps> = {}) {
         canonical.set(Number(one.block["number"]), one.block.hash);
       }
     },
+    hideLogs: (name: string) => bodiless.add(hashOf(name)),
+    showLogs: (name: string) => bodiless.delete(hashOf(name)),
     forget: (name: string) => known.delete(hashOf(name)),
     follow: async (...heads: string[]) => {
       for (const name of heads) await follower.advance(headOf(name));
@@ -225,6 +231,22 @@ describe("a reorg", () => {
     await follow("c5");
     expect(short(ledger)).toBe("+a3 +a4 -a4 -a3 +c3 +c4 +c5");
   });
+
+  test.each([["the same process"], ["the next one"]])(
+    "of everything whose other branch cannot be read leaves no hole when %s goes on",
+    async (who) => {
+      const { follow, learn, hideLogs, showLogs, restart, ledger } = setUp(makeBranch(3, 4));
+      await follow("a3", "a4");
+      learn(makeBranch(1, 7, "c", 1));
+      hideLogs("c3");
+      await expect(follow("c5")).rejects.toMatchObject({ code: "RPC_UNKNOWN_BLOCK" });
+      expect(short(ledger)).toBe("+a3 +a4 -a4 -a3");
+      showLogs("c3");
+      if (who === "the next one") restart();
+      await follow("c7");
+      expect(short(ledger)).toBe("+a3 +a4 -a4 -a3 +c3 +c4 +c5 +c6 +c7");
+    },
+  );
 
   test("whose logs the topic no longer holds is still done, and reported", async () => {
     const { follow, learn, ledger, events } = setUp(makeBranch(1, 6));
