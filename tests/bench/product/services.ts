@@ -66,7 +66,8 @@ export async function startProduct(
   return services;
 }
 
-async function startService(
+/** A service of the product as its own process, ready. */
+export async function startService(
   name: string,
   env: Readonly<Record<string, string | undefined>>,
   logFolder: string,
