@@ -10,6 +10,7 @@ export type BenchArguments =
       readonly json: boolean;
       readonly runs: number;
       readonly secondsPerRun: number;
+      readonly outageSeconds: number;
     };
 
 /** Bounds of what a person may ask for: a load generator must end by itself. */
@@ -27,6 +28,7 @@ export function parseBenchArguments(argv: readonly string[], known: readonly Sui
         json: { type: "boolean" },
         runs: { type: "string", default: "3" },
         seconds: { type: "string", default: "10" },
+        outage: { type: "string", default: "60" },
       },
     });
   } catch (error) {
@@ -45,8 +47,12 @@ export function parseBenchArguments(argv: readonly string[], known: readonly Sui
   if (!(secondsPerRun >= 1 && secondsPerRun <= secondsMax)) {
     return { kind: "wrong", reason: `--seconds ${values.seconds}: from 1 to ${secondsMax}` };
   }
+  const outageSeconds = Number(values.outage);
+  if (!(outageSeconds >= 1 && outageSeconds <= secondsMax)) {
+    return { kind: "wrong", reason: `--outage ${values.outage}: from 1 to ${secondsMax}` };
+  }
   const suites = known.filter((suite) => positionals.includes(suite.name));
-  return { kind: "run", suites, json: values.json === true, runs, secondsPerRun };
+  return { kind: "run", suites, json: values.json === true, runs, secondsPerRun, outageSeconds };
 }
 
 export function benchUsage(known: readonly Suite[]): string {
@@ -61,6 +67,7 @@ export function benchUsage(known: readonly Suite[]): string {
     "  --json       one object a suite on stdout, {results: [{name, value, unit}], …}; all else on stderr",
     "  --runs N     measured runs of each contender (default 3), after one warm-up",
     "  --seconds N  length of one run (default 10)",
+    "  --outage N   seconds for which every endpoint answers 503 in the suite deliver (default 60)",
     "  --help       this text",
   ].join("\n");
 }
