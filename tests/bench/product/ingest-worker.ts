@@ -40,6 +40,8 @@ export interface Drained {
   readonly cpuSeconds: number;
   /** Block hash → monotonic milliseconds when its transaction was acknowledged. */
   readonly ackedMs: ReadonlyMap<string, number>;
+  /** How long each transaction took, in milliseconds. */
+  readonly transactionMs: readonly number[];
 }
 
 const logger = createLogger({ name: "bench", level: process.env["LOG_LEVEL"] ?? "error" });
@@ -106,14 +108,16 @@ interface Run {
 /** Notes when each block's transaction was acknowledged, by its ledger records as they pass. */
 function createAcks() {
   const ackedMs = new Map<string, number>();
+  const transactionMs: number[] = [];
   const waiting = new Map<number, () => void>();
   let highest = 0;
   let logs = 0;
   let firstMs: number | undefined;
   let lastMs = 0;
 
-  function note(blocks: readonly Block[]): void {
+  function note(blocks: readonly Block[], beganMs: number): void {
     const atMs = monotonicMs();
+    transactionMs.push(atMs - beganMs);
     firstMs ??= atMs;
     lastMs = atMs;
     for (const block of blocks) {
@@ -134,15 +138,16 @@ function createAcks() {
           ...producer,
           async transact(records) {
             const blocks: Block[] = [];
+            const beganMs = monotonicMs();
             await producer.transact(watched(records, blocks));
-            note(blocks);
+            note(blocks, beganMs);
           },
         };
       },
     }),
     reached: (until: number): Promise<void> =>
       highest >= until ? Promise.resolve() : new Promise((resolve) => waiting.set(until, resolve)),
-    figures: () => ({ ackedMs, logs, seconds: (lastMs - (firstMs ?? lastMs)) / 1000 }),
+    figures: () => ({ ackedMs, transactionMs, logs, seconds: (lastMs - (firstMs ?? lastMs)) / 1000 }),
   };
 }
 

@@ -179,10 +179,18 @@ function following(worker: Worker, node: Worker, kafka: number, seconds: number)
       const announce: BlockNodeRequest = { kind: "announce", blocks, everyMs: headEveryMs };
       const { heads, announcedMs } = await node.ask<Grown>(announce);
       const stop: IngestRequest = { kind: "stop", until: heads[0] ?? 0 };
-      const { ackedMs } = await worker.ask<Drained>(stop);
+      const { ackedMs, transactionMs } = await worker.ask<Drained>(stop);
       const took = [...announcedMs].map(([hash, atMs]) => (ackedMs.get(hash) ?? Number.NaN) - atMs);
       took.sort((a, b) => a - b);
-      return { p50Ms: percentile(took, 50), p99Ms: percentile(took, 99), maxMs: percentile(took, 100) };
+      return {
+        p50Ms: percentile(took, 50),
+        p99Ms: percentile(took, 99),
+        maxMs: percentile(took, 100),
+        transactionP50Ms: percentile(
+          transactionMs.toSorted((a, b) => a - b),
+          50,
+        ),
+      };
     },
   };
 }
