@@ -130,7 +130,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<O
     logs: broker.records(topology.logs.of(scenario.chain.id).name),
   };
   for (const { partition, value } of [...topics.blocks, ...topics.logs])
-    trace.update(`${partition} ${value}\n`);
+    trace.update(`${partition} ${String(value)}\n`);
   return {
     seed,
     tally,
