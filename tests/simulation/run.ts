@@ -65,7 +65,11 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<O
     topics: Object.fromEntries(topology.topics.map(({ name, partitions }) => [name, partitions])),
     now: time.now,
     turn: () => time.sleep(chance.between(0, 4)),
-    faults: { onTransaction: () => (isStorm ? doubt() : undefined) },
+    faults: {
+      onTransaction: () => (isStorm ? doubt() : undefined),
+      // Only a planted bug sends without a transaction.
+      onSend: () => (isStorm && doubt() ? "unknown" : undefined),
+    },
   });
 
   /** A transaction is under way: its end may be in doubt, and its process may end. */
