@@ -60,7 +60,11 @@ export async function startProduct(
   const start = (name: string) => startService(name, env, settings.logFolder);
 
   const api = await start("api");
-  const endpointIds = await createEndpoints(api.url, adminKey, settings.endpoints).finally(() => api.stop());
+  const creating = createEndpoints(api.url, adminKey, settings.endpoints);
+  const [endpoints] = await Promise.allSettled([creating]);
+  await api.stop();
+  if (endpoints.status === "rejected") throw endpoints.reason;
+  const endpointIds = endpoints.value;
   const processes: Record<string, number> = { postgres: postgres.pid };
   for (const name of settings.services) {
     const service = await start(name);
