@@ -33,6 +33,7 @@ else if (parsed.kind === "wrong") {
     runs: parsed.runs,
     secondsPerRun: parsed.secondsPerRun,
     outageSeconds: parsed.outageSeconds,
+    scale: parsed.scale,
     progress: (line) => console.error(line),
   };
   try {

@@ -152,10 +152,15 @@ test("the same figures are served to Prometheus until SIGTERM", async () => {
   const [shown] = groupOf(JSON.parse(stdout) as LagReport, "delivery").topics;
   for (const { partition, records, eligibleRecords, committed, end } of shown!.partitions) {
     const labels = `{group="delivery",topic="deliveries",partition="${partition}"}`;
-    expect(text).toContain(`ethhook_lag_records${labels} ${records}\n`);
-    expect(text).toContain(`ethhook_lag_eligible_records${labels} ${eligibleRecords}\n`);
-    expect(text).toContain(`ethhook_lag_end_offset${labels} ${end}\n`);
-    if (committed !== null) expect(text).toContain(`ethhook_lag_committed_offset${labels} ${committed}\n`);
+    const values = {
+      records,
+      eligible_records: eligibleRecords,
+      end_offset: end,
+      committed_offset: committed,
+    };
+    // A partition that was never committed has no offset to show.
+    const known = Object.entries(values).filter(([, value]) => value !== null);
+    for (const [name, value] of known) expect(text).toContain(`ethhook_lag_${name}${labels} ${value}\n`);
     expect(text).toContain(`ethhook_lag_seconds${labels}`);
   }
   for (const name of ["retention_ratio", "lost_records"]) {

@@ -14,6 +14,8 @@ export const faultNames = [
   "head: announced twice",
   "head: an old one again",
   "head: malformed",
+  "head: of a block that does not exist",
+  "head: a million blocks ahead",
   // Answers to any question.
   "answer: none in time",
   "answer: connection breaks",

@@ -20,7 +20,8 @@ interface Flags {
   readonly log: string;
 }
 
-function parse(): Flags | "help" | string {
+/** @returns what is asked for, or what is wrong with it. */
+function parse(): Flags | "help" | { readonly wrong: string } {
   try {
     const { values } = parseArgs({
       options: {
@@ -32,13 +33,14 @@ function parse(): Flags | "help" | string {
     });
     if (values.help) return "help";
     const [seeds, from] = [Number(values.seeds), Number(values.from)];
-    if (!Number.isSafeInteger(seeds) || seeds < 1) return "--seeds: expected a whole number from 1";
-    if (!Number.isSafeInteger(from) || from < 0) return "--from: expected a whole number from 0";
+    if (!Number.isSafeInteger(seeds) || seeds < 1)
+      return { wrong: "--seeds: expected a whole number from 1" };
+    if (!Number.isSafeInteger(from) || from < 0) return { wrong: "--from: expected a whole number from 0" };
     if (!["silent", "error", "warn", "info", "debug"].includes(values.log))
-      return "--log: expected error, warn, info or debug";
+      return { wrong: "--log: expected error, warn, info or debug" };
     return { seeds, from, log: values.log };
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return { wrong: error instanceof Error ? error.message : String(error) };
   }
 }
 
@@ -89,7 +91,7 @@ async function simulate({ seeds, from, log }: Flags): Promise<number> {
 
 const flags = parse();
 if (flags === "help") console.log(usage);
-else if (typeof flags === "string") {
-  console.error(`${flags}\n\n${usage}`);
+else if ("wrong" in flags) {
+  console.error(`${flags.wrong}\n\n${usage}`);
   process.exitCode = 2;
 } else process.exitCode = await simulate(flags);

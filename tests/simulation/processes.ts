@@ -14,6 +14,8 @@ export interface SimProcess {
   readonly wire: Wire;
   readonly client: MemoryClient;
   isAlive(): boolean;
+  /** What its readiness says against it. */
+  notReady(): readonly string[];
   /** As SIGKILL. */
   kill(): void;
   /** As SIGTERM: resolves when it has ended. */
@@ -64,6 +66,7 @@ export function startProcess(name: string, deps: ProcessDeps): SimProcess {
     wire,
     client,
     isAlive: () => state === "alive",
+    notReady: () => ingestor.notReady(),
     kill,
     async stop() {
       if (state !== "alive") return;

@@ -65,7 +65,11 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<O
     topics: Object.fromEntries(topology.topics.map(({ name, partitions }) => [name, partitions])),
     now: time.now,
     turn: () => time.sleep(chance.between(0, 4)),
-    faults: { onTransaction: () => (isStorm ? doubt() : undefined) },
+    faults: {
+      onTransaction: () => (isStorm ? doubt() : undefined),
+      // Only a planted bug sends without a transaction.
+      onSend: () => (isStorm && doubt() ? "unknown" : undefined),
+    },
   });
 
   /** A transaction is under way: its end may be in doubt, and its process may end. */
@@ -120,13 +124,13 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<O
   storm(stage);
   await time.runUntil(() => false, startMs + scenario.stormMs);
   isStorm = false;
-  const isDone = await calm(stage, broker, topology.blocks.name);
+  const alarms = await calm(stage, broker, topology.blocks.name);
   const topics = {
     blocks: broker.records(topology.blocks.name),
     logs: broker.records(topology.logs.of(scenario.chain.id).name),
   };
   for (const { partition, value } of [...topics.blocks, ...topics.logs])
-    trace.update(`${partition} ${value}\n`);
+    trace.update(`${partition} ${String(value)}\n`);
   return {
     seed,
     tally,
@@ -134,10 +138,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<O
     blocks: topics.blocks.length,
     logs: topics.logs.length,
     virtualMs: time.now() - startMs,
-    violations: [
-      ...(isDone ? [] : [`${calmMaxMs / 1_000} s of calm did not bring it to block ${world.head.number}`]),
-      ...violationsOf(world, topics, scenario.startBlock),
-    ],
+    violations: [...alarms, ...violationsOf(world, topics, scenario.startBlock)],
   };
 }
 
@@ -148,13 +149,30 @@ const doubts = {
   committed: "transaction: committed, answer lost",
 } as const;
 
-/** Everybody behaves, and a few more blocks come. @returns whether all of it was published in time. */
-async function calm(stage: Stage, broker: MemoryBroker, ledger: string): Promise<boolean> {
+/** Everybody behaves, and a few more blocks come. @returns what is wrong with that. */
+async function calm(stage: Stage, broker: MemoryBroker, ledger: string): Promise<string[]> {
   const { world, time, scenario } = stage;
   for (const node of stage.nodes) Object.assign(node, { lag: 0, fork: null, isElsewhere: false });
   for (const slot of Array.from({ length: scenario.processes }, (_, index) => index)) {
     if (!stage.running.get(slot)?.isAlive()) stage.start(slot);
   }
+  const isDone = await follow(stage, broker, ledger);
+  // By now all is well: the heads that come now are heard at once, so readiness has nothing to say.
+  if (isDone) await follow(stage, broker, ledger);
+  const complaints = [...stage.running.values()].flatMap((process) => process.notReady());
+  // What is still under way gets to its end, so that a second write of the same would be seen.
+  await time.runUntil(() => false, time.now() + 2_000);
+  for (const process of stage.running.values()) process.kill();
+  return [
+    ...(isDone ? [] : [`${calmMaxMs / 1_000} s of calm did not bring it to block ${world.head.number}`]),
+    // Whoever is not elected at this moment may say so; the head is fresh for everybody.
+    ...complaints.filter((complaint) => complaint.includes("head")),
+  ];
+}
+
+/** A few more blocks come. @returns whether they were published in time. */
+async function follow(stage: Stage, broker: MemoryBroker, ledger: string): Promise<boolean> {
+  const { world, time, scenario } = stage;
   let toCome = calmBlocks;
   const next = (): void => {
     if (toCome-- === 0) return;
@@ -170,13 +188,9 @@ async function calm(stage: Stage, broker: MemoryBroker, ledger: string): Promise
     return last !== undefined && String(last.value).includes(world.head.hash);
   };
   let lookedAtMs = 0;
-  const isDone = await time.runUntil(() => {
+  return time.runUntil(() => {
     if (time.now() - lookedAtMs < 200) return false;
     lookedAtMs = time.now();
     return isThere();
   }, time.now() + calmMaxMs);
-  // What is still under way gets to its end, so that a second write of the same would be seen.
-  await time.runUntil(() => false, time.now() + 2_000);
-  for (const process of stage.running.values()) process.kill();
-  return isDone;
 }

@@ -32,7 +32,9 @@ export function sabotaged(broker: Broker, process: string, sabotage: Sabotage | 
         ...records.filter(isLog).toReversed(),
         ...records.filter((record) => !isLog(record)),
       ]);
-    default:
+    case "publishes without proof":
+    case "nobody tells the truth":
+    case undefined:
       return base;
   }
 }

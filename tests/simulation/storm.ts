@@ -121,9 +121,28 @@ function announceHeads(stage: Stage): void {
             count(tally, "head: malformed");
             send({ ...headOf(lagging), number: null });
           },
+          () => {
+            count(tally, "head: of a block that does not exist");
+            send(madeUp(lagging, 1));
+          },
+          () => {
+            count(tally, "head: a million blocks ahead");
+            send(madeUp(lagging, 1_000_000));
+          },
         ])();
     }
   });
+}
+
+/** A head that nobody else has ever heard of. */
+function madeUp(block: SimBlock, ahead: number): Record<string, unknown> {
+  const hash = `0x${block.hash.slice(2).split("").toReversed().join("")}`;
+  return {
+    ...headOf(block),
+    number: `0x${(block.number + ahead).toString(16)}`,
+    hash,
+    parentHash: block.hash,
+  };
 }
 
 /** As nodes announce: the header without the transactions. */

@@ -27,6 +27,8 @@ export interface SuiteContext {
   readonly secondsPerRun: number;
   /** How long every endpoint is down in the run that measures how a backlog drains, in seconds. */
   readonly outageSeconds: number;
+  /** Share of its full size at which a suite works, above 0 and at most 1. A suite without a size ignores it. */
+  readonly scale: number;
   progress(line: string): void;
 }
 

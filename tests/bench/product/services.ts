@@ -70,7 +70,8 @@ export async function startProduct(
   return { processes, endpointIds };
 }
 
-async function startService(
+/** A service of the product as its own process, ready. */
+export async function startService(
   name: string,
   env: Readonly<Record<string, string | undefined>>,
   logFolder: string,
