@@ -24,6 +24,7 @@ it.each([
   [["speed"], 'no suite "speed"'],
   [["latency", "--runs", "0"], "--runs 0"],
   [["latency", "--seconds", "1e9"], "--seconds 1e9"],
+  [["latency", "--outage", "0"], "--outage 0"],
   [["latency", "--scale", "2"], "--scale 2"],
   [["latency", "--fast"], "--fast"],
 ])("refuses %j in words", (argv, words) => {

@@ -4,7 +4,7 @@ import type { Collect, Collected, Mood } from "./receiver.ts";
 import type { Worker } from "./worker.ts";
 
 /** How long after the last write a POST may still come before it counts as lost. */
-const patienceMs = 20_000;
+const patienceMs = 60_000;
 /** The same, for what had to wait in Postgres: a breaker may be open for a minute. */
 const backlogPatienceMs = 180_000;
 
