@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { anyFreePort } from "../../start/ports.ts";
 import { startServiceProcess, type ServiceProcess } from "../../start/service-process.ts";
@@ -31,7 +30,6 @@ export interface Crew {
 }
 
 const readyWithinMs = 30_000;
-const pollMs = 10;
 const assigned = '"event":"consumer.assigned"';
 
 export function createCrew(options: CrewOptions): Crew {
@@ -56,12 +54,10 @@ export function createCrew(options: CrewOptions): Crew {
     });
     members.push(member);
     void member.died.then(options.onDeath);
-    const ready = member.ready(readyWithinMs);
-    // From its first assignment on: what it needs to start is no part of its work.
-    await Promise.race([ready, untilAssigned(logPath)]);
+    await member.ready(readyWithinMs);
+    // Not before: on a busy machine, a process that is held back from its start might never get ready.
     const pid = member.pid();
     if (pid !== undefined) cpuShare?.limit(pid);
-    await ready;
   }
 
   function lift(member: ServiceProcess): void {
@@ -91,11 +87,6 @@ export function createCrew(options: CrewOptions): Crew {
       await Promise.all(members.map((member) => member.stop()));
     },
   };
-}
-
-async function untilAssigned(logPath: string): Promise<void> {
-  const deadline = performance.now() + readyWithinMs;
-  while (!readLog(logPath).includes(assigned) && performance.now() < deadline) await delay(pollMs);
 }
 
 /** Partitions by topic, from the last line of a service's log that tells of an assignment. */
