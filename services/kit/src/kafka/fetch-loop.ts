@@ -25,6 +25,8 @@ export interface FetchLoop {
 }
 
 const checkIntervalMs = 1_000;
+/** Also how much later the group's loop sees a rebalance; a `resume` ends it at once. */
+const nothingToFetchMs = 500;
 
 /** The leader moved or is not elected yet: new metadata helps. kafkajs would make the whole group join again. */
 const staleLeader: ReadonlySet<string | undefined> = new Set([
@@ -104,7 +106,7 @@ export function createFetchLoop(deps: FetchLoopDeps): FetchLoop {
     round: async (group, nodeId) => {
       const { targets, leaderless } = targetsAt(group, nodeId);
       await check(group, leaderless);
-      if (targets.length === 0) return sleep(deps.limits().waitMs);
+      if (targets.length === 0) return sleep(nothingToFetchMs);
       // The broker fills its answer in the order of the request: each partition comes first in its turn.
       turn = (turn + 1) % targets.length;
       const rotated = turn === 0 ? targets : [...targets.slice(turn), ...targets.slice(0, turn)];
