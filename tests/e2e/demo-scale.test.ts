@@ -42,9 +42,9 @@ test("one process of each falls behind, three catch up, one is killed, and nothi
 test("Ctrl-C in the middle ends everything, processes that are held back too", async () => {
   const { child, done, said, left } = demo();
   await until(
-    "the load",
+    "the first processes",
     () => said.stdout,
-    (text) => text.includes("The load:"),
+    (text) => text.includes("partitions of deliveries"),
     60_000,
   );
   expect(left().length).toBeGreaterThan(4);

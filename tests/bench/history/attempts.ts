@@ -48,7 +48,7 @@ function attemptOf(
   const first = random.chance(0.02);
   return {
     v: 1,
-    attemptId: `att_${random.hex(16)}`,
+    attemptId: `att_${random.hex(8)}`,
     webhookId: webhookId({ eventId: event, sequence: log.sequence, endpointId, kind: "new" }),
     eventId: event,
     endpointId,

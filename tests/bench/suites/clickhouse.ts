@@ -62,7 +62,7 @@ async function fillTopics(
     logs: Math.round(fullLogs * scale),
     endpoints: users.map(({ endpoints }) => endpoints),
     days,
-    deliveries: Math.max(20_000, Math.round(fullDeliveries * scale)),
+    deliveries: Math.max(fullDeliveries / 4, Math.round(fullDeliveries * scale)),
   };
   progress(`writing ${request.logs} logs and their attempts into the topics`);
   return await worker.ask<Filled>(request);

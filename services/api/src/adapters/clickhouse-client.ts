@@ -24,7 +24,13 @@ export function createClickHouse(url: string, database: string): ClickHouse {
     application: "ethhook-api",
     // What it reports is thrown, too, and logged with its request.
     log: { level: ClickHouseLogLevel.OFF },
-    clickhouse_settings: { max_execution_time: executionSecondsMax },
+    clickhouse_settings: {
+      max_execution_time: executionSecondsMax,
+      // A dashboard's questions read little: compiling their expressions would take longer than evaluating them.
+      compile_expressions: 0,
+      compile_aggregate_expressions: 0,
+      compile_sort_description: 0,
+    },
   });
   return {
     async rows<T>(query: string, params: Readonly<Record<string, unknown>>): Promise<T[]> {

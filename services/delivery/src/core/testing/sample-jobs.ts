@@ -1,24 +1,5 @@
-import { endpointSettings, webhookId, type Delivery, type EndpointSettingsInput } from "@ethhook/schemas";
-import type { Endpoint } from "../endpoint.ts";
+import { webhookId, type Delivery } from "@ethhook/schemas";
 import type { Job } from "../job.ts";
-import { signingKey } from "../signature.ts";
-
-/** An enabled endpoint with the settings of one that nobody changed, but for `settings`. */
-export function sampleEndpoint(
-  settings: EndpointSettingsInput = {},
-  change: Partial<Endpoint> = {},
-): Endpoint {
-  return {
-    id: "ep_1",
-    applicationId: "app_1",
-    userId: "usr_1",
-    url: "https://example.org/hook",
-    status: "enabled",
-    settings: endpointSettings.parse(settings),
-    secrets: [{ ...signingKey(`whsec_${Buffer.alloc(32, 1).toString("base64")}`), expiresAtMs: null }],
-    ...change,
-  };
-}
 
 /** The n-th delivery of an endpoint: one log of one block. */
 export function sampleDelivery(n: number, change: Partial<Delivery> = {}): Delivery {
