@@ -62,7 +62,7 @@ export function makeScenario(seed: number): { readonly scenario: Scenario; reado
     startBlock: chance.hits(0.4) ? firstNumber + chance.between(0, history) : null,
     proof,
     enforcesHeaderHash: chance.hits(0.3),
-    requestsPerSecond: chance.hits(0.1) ? chance.between(5, 30) : null,
+    requestsPerSecond: chance.hits(0.1) ? chance.between(1, 30) : null,
     fetchAhead: chance.pick([1, 3, 8]),
     nodes: makeNodes(chance),
     processes: chance.hits(0.5) ? 2 : 1,

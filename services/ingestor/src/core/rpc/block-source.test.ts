@@ -206,6 +206,21 @@ describe("a range", () => {
     expect(blocks.map(({ logs }) => logs.length)).toEqual(all.map(() => 2));
   });
 
+  test("of which a half is to be had nowhere is not blamed on whoever gave the other half", async () => {
+    const node: Answer = (method, params) => {
+      const { fromBlock, toBlock } = (params[0] ?? {}) as { fromBlock?: string; toBlock?: string };
+      const isRange = method === "eth_getLogs" && fromBlock !== undefined;
+      if (isRange && Number(toBlock) - Number(fromBlock) > 1)
+        throw new RpcError("range-too-large", "too wide");
+      if (isRange && Number(fromBlock) > 2) throw new RpcError("network", "gone");
+      return honest(method, params);
+    };
+    const { source, checks } = sourceOver({ a: node });
+    const blocks = await collect(source.range(1, 4));
+    expect(blocks.map(({ logs }) => logs)).toEqual([1, 2, 3, 4].map(verifiedLogs));
+    expect(checks).toEqual(Array.from({ length: 4 }, () => "a bloom passed"));
+  });
+
   test("is read from receipts when those are the proof asked for", async () => {
     const { source, calls } = sourceOver({ a: honest }, "receipts");
     expect(numbersOf(await collect(source.range(1, 10)))).toEqual(all.slice(0, 10));

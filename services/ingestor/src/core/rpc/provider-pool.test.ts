@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createFakeClock } from "../../testing/fake-clock.ts";
 import { createBudget } from "./budget.ts";
-import { createProvider, type Breaker } from "./provider.ts";
+import { createProvider, type Breaker, type Provider } from "./provider.ts";
 import { createProviderPool } from "./provider-pool.ts";
 import { RpcError } from "./rpc-error.ts";
 import type { RpcTransport } from "./transport.ts";
@@ -146,3 +146,40 @@ test("requests over the budget wait for their turn, or go to a provider that has
   for (let n = 0; n < 4; n++) await two.ask({ prefer: "a" });
   expect(two.asked).toEqual(["a", "b", "b", "b"]);
 });
+
+test.each([
+  [true, "answer"],
+  [false, "no provider can be asked"],
+])("a question waits its turn where all that is left is over its own budget: %s", async (isBusy, outcome) => {
+  const pool = createProviderPool({
+    providers: [makeProviderThatWaits(isBusy)],
+    isStale: () => false,
+    clock,
+  });
+  const asked = pool.ask((request) => request("eth_call", []));
+  const said = await asked.catch((error: Error) => error.message);
+  expect(said).toContain(outcome);
+});
+
+/** Eight seconds: for its own budget, or because it was told to. */
+function makeProviderThatWaits(isBusy: boolean): Provider {
+  return {
+    name: "slow",
+    kind: "http",
+    latencyMs: 5,
+    waitMs: () => 8_000,
+    isOnlyBusy: () => isBusy,
+    request: async () => "answer",
+    greet: async () => {},
+    isOfThisChain: () => true,
+    trouble: () => (isBusy ? null : "rate limited"),
+    transport: {
+      kind: "http",
+      isUp: () => true,
+      request: async () => {},
+      start() {},
+      stop() {},
+      rebuild() {},
+    },
+  };
+}

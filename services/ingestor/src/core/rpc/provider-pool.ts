@@ -28,7 +28,10 @@ export interface ProviderPoolDeps {
   readonly clock: Pick<Clock, "sleep">;
 }
 
-/** A question waits this long for a provider that is over its budget or was told to wait; then it fails. */
+/**
+ * A question waits this long for a provider that was told to wait, or is over its budget while another is not. Where all
+ * that is left is over its budget, it waits its turn: failing would throw away what the others of its kind have paid for.
+ */
 const waitMaxMs = 5_000;
 /** Providers this much slower than another are asked after it. Smaller differences are noise. */
 const latencyStepMs = 25;
@@ -51,10 +54,11 @@ export function createProviderPool({ providers, isStale, clock }: ProviderPoolDe
       const ranked = providers
         .map((provider) => ({ provider, rank: rank(provider, options) }))
         .toSorted((a, b) => a.rank - b.rank);
+      const isPatient = ranked.every(({ provider }) => provider.waitMs() > waitMaxMs);
       let last: RpcError | undefined;
       for (const { provider } of ranked) {
         const waitMs = provider.waitMs();
-        if (waitMs > waitMaxMs) continue;
+        if (waitMs > waitMaxMs && !(isPatient && provider.isOnlyBusy())) continue;
         if (waitMs > 0) await clock.sleep(waitMs);
         try {
           return await use((method, params) => provider.request(method, params), provider.name);

@@ -18,6 +18,8 @@ export interface Provider {
   readonly kind: "ws" | "http";
   /** Milliseconds until it may be asked; `Infinity`: there is no telling. */
   waitMs(): number;
+  /** Whether only our own budget makes it wait. */
+  isOnlyBusy(): boolean;
   /** Mean time of an answer, newer ones weighing more. */
   readonly latencyMs: number;
   request(method: string, params: readonly unknown[]): Promise<unknown>;
@@ -119,6 +121,7 @@ export function createProvider(deps: ProviderDeps): Provider {
       if (!transport.isUp() || breaker.isOpen()) return Number.POSITIVE_INFINITY;
       return Math.max(pausedUntilMs - clock.now(), budget.waitMs(clock.now()));
     },
+    isOnlyBusy: () => transport.isUp() && !breaker.isOpen() && pausedUntilMs <= clock.now(),
     trouble() {
       if (!transport.isUp()) return "not connected";
       if (mismatch) return mismatch;

@@ -64,24 +64,32 @@ export async function* readRange(
     return blocks;
   }
 
-  function proven(header: Header, { byHash, provider }: SpanLogs): VerifiedBlock | null {
-    return byHash ? deps.reader.prove(provider, header, byHash.get(header.hash) ?? []) : null;
+  function proven(header: Header, { parts }: SpanLogs): VerifiedBlock | null {
+    const part = parts.find(({ first, last }) => header.number >= first && header.number <= last);
+    return part ? deps.reader.prove(part.provider, header, part.byHash.get(header.hash) ?? []) : null;
   }
 
   for await (const blocks of inOrderAhead(spans(), spansAhead, readSpan)) yield* blocks;
 }
 
-interface SpanLogs {
+/** Logs that one node gave for some of a span's blocks. */
+interface SpanPart {
+  readonly first: number;
+  readonly last: number;
   readonly provider: string;
-  /** null: no node gave them as a range. */
-  readonly byHash: ReadonlyMap<string, readonly unknown[]> | null;
+  readonly byHash: ReadonlyMap<string, readonly unknown[]>;
+}
+
+interface SpanLogs {
+  /** Blocks of no part have to be read by their hash: no node gave their logs as a range. */
+  readonly parts: readonly SpanPart[];
   readonly count: number;
   /** The range was refused, and cut. */
   readonly wasCut: boolean;
 }
 
 /** Nobody gave them. */
-const noLogs: SpanLogs = { provider: "", byHash: null, count: 0, wasCut: false };
+const noLogs: SpanLogs = { parts: [], count: 0, wasCut: false };
 
 function nextWidth(width: number, { count, wasCut }: SpanLogs): number {
   if (wasCut || count > 4 * spanLogsWanted) return Math.max(1, Math.floor(width / 2));
@@ -94,7 +102,7 @@ async function logsBetween(pool: ProviderPool, from: number, to: number): Promis
     .ask(async (request, provider): Promise<SpanLogs | "refused"> => {
       try {
         const answer = await request("eth_getLogs", [filter]);
-        if (!isLargeList(answer)) return grouped(provider, answer);
+        if (!isLargeList(answer)) return grouped(provider, from, to, answer);
         await discard(answer);
         return "refused";
       } catch (error) {
@@ -112,14 +120,13 @@ async function logsBetween(pool: ProviderPool, from: number, to: number): Promis
   const low = await logsBetween(pool, from, middle);
   const high = await logsBetween(pool, middle + 1, to);
   return {
-    provider: low.provider || high.provider,
-    byHash: new Map([...(low.byHash ?? []), ...(high.byHash ?? [])]),
+    parts: [...low.parts, ...high.parts],
     count: low.count + high.count,
     wasCut: true,
   };
 }
 
-function grouped(provider: string, raw: unknown): SpanLogs {
+function grouped(provider: string, first: number, last: number, raw: unknown): SpanLogs {
   if (!Array.isArray(raw)) throw new RpcError("malformed", `${provider}: a range of logs that is no list`);
   const byHash = new Map<string, unknown[]>();
   for (const log of raw as readonly ({ readonly blockHash?: unknown } | null)[]) {
@@ -128,5 +135,5 @@ function grouped(provider: string, raw: unknown): SpanLogs {
     if (group) group.push(log);
     else byHash.set(hash, [log]);
   }
-  return { provider, byHash, count: raw.length, wasCut: false };
+  return { parts: [{ first, last, provider, byHash }], count: raw.length, wasCut: false };
 }
