@@ -29,12 +29,13 @@ const quick = {
 };
 
 /** Endpoints of every temper under a steady load, and the ledger of what they took. */
-async function createLoad(name: string) {
+async function createLoad(name: string, breaker: { failures: number; openSeconds?: number } = quick.breaker) {
   const received: Received[] = [];
   const sent: Delivery[] = [];
   const ordered = new Set<string>();
   const endpoints: TestEndpoint[] = [];
   let seed = 7;
+  let isDown = false;
   /** The same numbers in every run. */
   const random = () => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647;
   for (let n = 0; n < 8; n += 1) {
@@ -42,6 +43,7 @@ async function createLoad(name: string) {
     const isOrdered = n >= 5;
     const endpoint = await stage.endpoint(`${receiver.url}${path}`, {
       ...quick,
+      breaker,
       ordering: isOrdered ? "endpoint" : "none",
     });
     if (isOrdered) ordered.add(endpoint.id);
@@ -50,7 +52,7 @@ async function createLoad(name: string) {
     const failing = n === 2 || n === 3 || n === 6;
     const slow = n === 4 || n === 7;
     receiver.answer(path, (post, response) => {
-      const fails = failing && random() < 0.1;
+      const fails = isDown || (failing && random() < 0.1);
       received.push({ webhookId: post.webhookId, body: post.body, taken: !fails });
       const answer = status(fails ? 503 : 200);
       (slow && random() < 0.05 ? slowly(800, answer) : answer)(post, response);
@@ -58,6 +60,8 @@ async function createLoad(name: string) {
   }
   return {
     sent,
+    /** All of them answer 503 from now on, or no longer. */
+    down: (down: boolean) => void (isDown = down),
     async produce(perEndpoint: number): Promise<void> {
       const batch = endpoints.flatMap((endpoint) =>
         Array.from({ length: perEndpoint }, (_, n) => deliveryOf(endpoint, sent.length + n)),
@@ -86,21 +90,46 @@ const perfect = { lost: [], unknown: [], changed: [], reordered: [] };
 
 test("twenty processes are killed under load: nothing is lost, changed or out of order", async () => {
   const load = await createLoad("killed");
-  const env = { SESSION_TIMEOUT_MS: "6000" };
-  let processes = await Promise.all(Array.from({ length: 5 }, () => stage.deliveryProcess(env)));
-  for (let round = 0; round < 4; round += 1) {
-    // In the middle of a burst, so that POSTs, attempts, parks and commits are under way.
-    await atPace(20, 20, () => load.produce(2));
-    for (const one of processes) one.signal("SIGKILL");
-    await Promise.all(processes.map((one) => one.exited));
+  const start = (count: number) =>
+    Promise.all(Array.from({ length: count }, () => stage.deliveryProcess({ SESSION_TIMEOUT_MS: "6000" })));
+  for (let round = 0; round < 2; round += 1) {
+    const processes = await start(10);
+    // In the middle of a burst, one after the other: each at another point of its POSTs, attempts, parks and commits.
+    await Promise.all([
+      atPace(20, 35, () => load.produce(2)),
+      atPace(60, 11, (n) => processes[n - 1]?.signal("SIGKILL")),
+    ]);
+    expect(await Promise.all(processes.map((one) => one.exited))).toEqual(processes.map(() => "SIGKILL"));
     await load.produce(5);
-    processes = await Promise.all(Array.from({ length: 5 }, () => stage.deliveryProcess(env)));
   }
+  const successors = await start(2);
   const ledger = await load.drained(60_000);
   expect(ledger).toMatchObject(perfect);
   expect(ledger.duplicates).toBeLessThan(load.sent.length);
-  await Promise.all(processes.map((one) => one.stop()));
+  await Promise.all(successors.map((one) => one.stop()));
 }, 180_000);
+
+test("every endpoint answers 503 for a while: what waits drains once they recover, and nothing is lost", async () => {
+  const load = await createLoad("outage", { failures: 5, openSeconds: 1 });
+  const process = await stage.deliveryProcess();
+  await atPace(20, 20, () => load.produce(2));
+  load.down(true);
+  await atPace(20, 50, () => load.produce(2));
+  await until(
+    "what came meanwhile waits in Postgres",
+    () => stage.parkedRows(),
+    (rows) => rows >= 700,
+  );
+  load.down(false);
+  expect(await load.drained(60_000)).toMatchObject(perfect);
+  await until(
+    "nothing waits",
+    () => stage.parkedRows(),
+    (rows) => rows === 0,
+  );
+  expect(await stage.dead()).toEqual([]);
+  expect(await process.stop()).toBe(0);
+}, 120_000);
 
 test("processes come and go: each change is drained, so that next to nothing is sent twice", async () => {
   const load = await createLoad("joining");
