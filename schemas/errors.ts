@@ -104,6 +104,11 @@ export const errorCatalogue = {
     meaning: "A replay or redrive cannot be done as it was asked for.",
     action: "Do what the message says; `npm run replay -- --help` has examples.",
   },
+  GROUP_UNKNOWN: {
+    meaning: "A consumer group that a command was asked about is neither declared nor known to the broker.",
+    action:
+      "Name one of the groups in the message; `npm run lag -- --all` also shows those of throw-away readers.",
+  },
   TOPOLOGY_REFUSED: {
     meaning: "The declared topics cannot be applied: that would break the order of a key, or lose records.",
     action: "Do what the message says: usually a new topic name, or a stated override.",

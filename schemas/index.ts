@@ -1,3 +1,4 @@
+// Every process loads this file: it stays free of ethers (`./filter`) and of the REST contract (`./api`).
 export * from "./errors.ts";
 export * from "./messages/attempt.ts";
 export * from "./messages/block.ts";
@@ -8,19 +9,4 @@ export * from "./messages/digest.ts";
 export * from "./messages/fields.ts";
 export * from "./messages/log.ts";
 export * from "./messages/payload.ts";
-export * from "./api/accounts.ts";
-export * from "./api/address-lists.ts";
-export * from "./api/deliveries.ts";
-export * from "./api/endpoints.ts";
 export * from "./api/endpoint-settings.ts";
-export * from "./api/errors.ts";
-export * from "./api/filters.ts";
-export * from "./api/openapi.ts";
-export * from "./api/operation.ts";
-export * from "./api/operations.ts";
-export * from "./api/statistics.ts";
-export { pageSizeDefault, pageSizeMax, type Problem } from "./api/fields.ts";
-export { compileFilter, evaluate, type CompiledFilter, type ListLookup } from "./filter/compile.ts";
-export { listNamePattern, parseFilter } from "./filter/parse.ts";
-export { printFilter } from "./filter/print.ts";
-export * from "./filter/types.ts";

@@ -7,6 +7,7 @@ import {
   type KafkaAdmin,
   type PartitionReader,
 } from "@ethhook/kit";
+import { PipelineError } from "@ethhook/schemas";
 import { computeLag, createTopology, type LagReport, type LagSnapshot } from "@ethhook/topology";
 import { Command, InvalidArgumentError } from "commander";
 import { runCommand } from "./command.ts";
@@ -89,10 +90,16 @@ function reports(
     const report = computeLag(topology, snapshot, before, { includeReaders: flags.all === true });
     before = snapshot;
     const { group } = flags;
-    return group === undefined
-      ? report
-      : { ...report, groups: report.groups.filter((lag) => lag.group === group) };
+    return group === undefined ? report : { ...report, groups: onlyGroup(report, group) };
   };
+}
+
+/** @throws PipelineError when no such group is there: a wrong name must not look like a group without lag. */
+function onlyGroup({ groups }: LagReport, group: string): LagReport["groups"] {
+  const found = groups.filter((lag) => lag.group === group);
+  if (found.length > 0) return found;
+  const known = groups.map((lag) => lag.group).join(", ");
+  throw new PipelineError("GROUP_UNKNOWN", "crash", `No group is called ${group}. There are ${known}.`);
 }
 
 async function print(read: () => Promise<LagReport>, flags: Flags, signal: AbortSignal): Promise<number> {

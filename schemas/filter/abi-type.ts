@@ -1,4 +1,4 @@
-import type { ParamType } from "ethers";
+import type { ParamType } from "ethers/abi";
 
 /** An ABI type, reduced to what a reader of words needs. */
 export type AbiType =

@@ -55,13 +55,13 @@ function createEventReader(signature: string): EventReader {
     argument.type.kind === "address" ? [firstTopic + at] : [],
   );
   const dataFits = fitter(data);
-  const fitsAnew = (log: FilterableLog): boolean =>
-    log.topics.length === topics &&
-    (shape.topic0 === null || log.topics[0] === shape.topic0) &&
-    dataFits(log.data, dataStart) &&
-    addressTopics.every((at) => isAddressWord(log.topics[at] ?? "", 2));
-  const remembered = memoByLog(fitsAnew);
-  const fits = (log: FilterableLog): boolean => remembered(log, dataStart);
+  const fits = memoByLog(
+    (log) =>
+      log.topics.length === topics &&
+      (shape.topic0 === null || log.topics[0] === shape.topic0) &&
+      dataFits(log.data, dataStart) &&
+      addressTopics.every((at) => isAddressWord(log.topics[at] ?? "", 2)),
+  );
   return {
     shape,
     data,

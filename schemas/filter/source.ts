@@ -1,7 +1,7 @@
 import { isHashedWhenIndexed, type AbiType } from "./abi-type.ts";
 import type { EventReader } from "./event-reader.ts";
 import { memoByLog } from "./memo.ts";
-import { navigateTo, nowhere, wordDigits } from "./navigate.ts";
+import { dataStart, navigateTo, nowhere, wordDigits } from "./navigate.ts";
 import { printPath } from "./path.ts";
 import type { FilterableLog, Path } from "./types.ts";
 import { digitsOf } from "./value.ts";
@@ -45,8 +45,7 @@ export function sourceOf(path: Path, scope: Scope): Source {
 
 /** Every path of an event starts at the same place, so that the log alone decides what is found. */
 function remembering(source: Source): Source {
-  const find = memoByLog((log, scope) => source.find(log, scope));
-  return { ...source, find };
+  return { ...source, find: memoByLog((log) => source.find(log, dataStart)) };
 }
 
 function inEvent(path: Path, event: EventReader): Source {

@@ -1,5 +1,5 @@
-import { keccak256, toUtf8Bytes } from "ethers";
 import type { AbiType } from "./abi-type.ts";
+import { keccakOfHex, keccakOfText } from "./keccak.ts";
 import { readSize, wordDigits } from "./navigate.ts";
 import type { Scalar } from "./types.ts";
 
@@ -55,8 +55,8 @@ export function digitsOfLiteral(type: AbiType, value: Scalar): string {
 /** The digits of the topic that stands for an indexed value of dynamic type. */
 export function digitsOfHashed(type: AbiType, value: Scalar): string {
   const text = String(value);
-  if (type.kind === "string") return keccak256(toUtf8Bytes(text)).slice(2);
-  return type.kind === "bytes" ? keccak256(text).slice(2) : text.slice(2);
+  if (type.kind === "string") return keccakOfText(text).slice(2);
+  return type.kind === "bytes" ? keccakOfHex(text).slice(2) : text.slice(2);
 }
 
 /** Digits as people read them: decimal numbers, text, `0x` bytes. */

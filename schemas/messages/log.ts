@@ -27,9 +27,30 @@ const schema = z.object({
 export type Log = z.infer<typeof schema>;
 
 const fieldCount = Object.keys(schema.shape).length;
-const lowerAddress = /^0x[0-9a-f]{40}$/;
 const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
 const isHash = (value: string): boolean => typeof value === "string" && value.length === 66;
+
+/** `0x` and 40 lower-case hex digits: a third of the cost of the regular expression that says so. */
+function isLowerAddress(value: string): boolean {
+  if (typeof value !== "string" || value.length !== 42 || !value.startsWith("0x")) return false;
+  for (let at = 2; at < 42; at += 1) {
+    const code = value.charCodeAt(at);
+    if (code < 48 || code > 102 || (code > 57 && code < 97)) return false;
+  }
+  return true;
+}
+
+function areHashes(topics: readonly string[]): boolean {
+  for (const topic of topics) if (!isHash(topic)) return false;
+  return true;
+}
+
+/** As `Object.keys(value).length`, without the array. */
+function keysOf(value: object): number {
+  let count = 0;
+  for (const key in value) if (Object.hasOwn(value, key)) count += 1;
+  return count;
+}
 
 /** The schema once more, by hand: every matcher reads every log. */
 function isPlainlyLog(value: unknown): value is Log {
@@ -46,11 +67,10 @@ function isPlainlyLog(value: unknown): value is Log {
     isHash(log.transactionHash) &&
     isCount(log.transactionIndex) &&
     isCount(log.logIndex) &&
-    typeof log.address === "string" &&
-    lowerAddress.test(log.address) &&
+    isLowerAddress(log.address) &&
     Array.isArray(log.topics) &&
     log.topics.length <= 4 &&
-    log.topics.every(isHash) &&
+    areHashes(log.topics) &&
     typeof log.data === "string" &&
     log.data.startsWith("0x") &&
     isCount(log.sequence) &&
@@ -58,7 +78,7 @@ function isPlainlyLog(value: unknown): value is Log {
     (log.proof === "bloom" || log.proof === "receipts" || log.proof === "none") &&
     Number.isFinite(log.seenAtMs) &&
     log.seenAtMs >= 0 &&
-    Object.keys(log).length === fieldCount
+    keysOf(log) === fieldCount
   );
 }
 

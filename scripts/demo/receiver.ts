@@ -38,9 +38,12 @@ const idsMax = 1_000_000;
 
 /**
  * Listens on 127.0.0.1 and answers 204 to what is signed, 401 to what is not.
- * @param port 0 takes a free one.
+ * @param answerAfterMs how long its user's code takes.
  */
-export async function startReceiver(onReceipt: (receipt: Receipt) => void, port = 0): Promise<Receiver> {
+export async function startReceiver(
+  onReceipt: (receipt: Receipt) => void,
+  answerAfterMs = 0,
+): Promise<Receiver> {
   const secrets = new Map<string, Webhook>();
   const seen = new Set<string>();
   const totals = { requests: 0, webhooks: 0, duplicates: 0, refused: 0 };
@@ -70,14 +73,16 @@ export async function startReceiver(onReceipt: (receipt: Receipt) => void, port 
       (body) => {
         const taken = accept(request.url ?? "/", request.headers, body);
         if (!taken) totals.refused += 1;
-        response.writeHead(taken ? 204 : 401).end();
+        const answer = (): void => void response.writeHead(taken ? 204 : 401).end();
+        if (answerAfterMs === 0) answer();
+        else setTimeout(answer, answerAfterMs);
       },
       () => response.writeHead(400).end(),
     );
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, "127.0.0.1", resolve);
+    server.listen(0, "127.0.0.1", resolve);
   });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

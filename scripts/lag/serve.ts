@@ -1,5 +1,11 @@
-import { createMetrics, Registry, startHealthServer, type Logger } from "@ethhook/kit";
-import { metricCatalogue, type LagReport } from "@ethhook/topology";
+import { createMetrics, Registry, startHealthServer, type Logger, type Metrics } from "@ethhook/kit";
+import {
+  metricCatalogue,
+  type GroupLag,
+  type LagReport,
+  type PartitionLag,
+  type TopicLag,
+} from "@ethhook/topology";
 
 /** A report older than this is not shown as the present. */
 const freshMs = 120_000;
@@ -21,34 +27,7 @@ export async function serveLag(
   const registry = new Registry();
   const metrics = createMetrics(metricCatalogue, registry);
   let report: LagReport | undefined;
-  const groups = () => report?.groups ?? [];
-  const partitions = () =>
-    groups().flatMap(({ group, topics }) =>
-      topics.flatMap(({ topic, partitions: lags }) =>
-        lags.map((lag) => ({ lag, labels: { group, topic, partition: String(lag.partition) } })),
-      ),
-    );
-  metrics
-    .gauge("ethhook_lag_records")
-    .collect(() => partitions().map(({ lag, labels }) => [labels, lag.records] as const));
-  metrics
-    .gauge("ethhook_lag_eligible_records")
-    .collect(() => partitions().map(({ lag, labels }) => [labels, lag.eligibleRecords] as const));
-  metrics
-    .gauge("ethhook_lag_seconds")
-    .collect(() => partitions().map(({ lag, labels }) => [labels, lag.seconds] as const));
-  metrics
-    .gauge("ethhook_lag_retention_ratio")
-    .collect(() =>
-      groups().flatMap(({ group, topics }) =>
-        topics.flatMap(({ topic, retentionRatio }) =>
-          retentionRatio === null ? [] : [[{ group, topic }, retentionRatio] as const],
-        ),
-      ),
-    );
-  metrics
-    .gauge("ethhook_lag_group_members")
-    .collect(() => groups().map(({ group, members }) => [{ group }, members] as const));
+  publish(metrics, () => report?.groups ?? []);
   metrics.gauge("ethhook_lag_scrape_timestamp_seconds").set((Date.now() - freshMs) / 1_000);
 
   const fresh = () => report !== undefined && Date.now() - report.atMs < freshMs;
@@ -75,6 +54,38 @@ export async function serveLag(
   } finally {
     await server.stop();
   }
+}
+
+/** Every figure of the report, read when it is scraped. */
+function publish(metrics: Metrics, groups: () => LagReport["groups"]): void {
+  const ofPartitions = (read: (lag: PartitionLag) => number | null) => () =>
+    groups().flatMap(({ group, topics }) =>
+      topics.flatMap(({ topic, partitions }) =>
+        partitions.flatMap((lag) => told(read(lag), { group, topic, partition: String(lag.partition) })),
+      ),
+    );
+  const ofTopics = (read: (lag: TopicLag) => number | null) => () =>
+    groups().flatMap(({ group, topics }) =>
+      topics.flatMap((lag) => told(read(lag), { group, topic: lag.topic })),
+    );
+  const ofGroups = (read: (lag: GroupLag) => number | null) => () =>
+    groups().flatMap((lag) => told(read(lag), { group: lag.group }));
+  metrics.gauge("ethhook_lag_records").collect(ofPartitions(({ records }) => records));
+  metrics
+    .gauge("ethhook_lag_eligible_records")
+    .collect(ofPartitions(({ eligibleRecords }) => eligibleRecords));
+  metrics.gauge("ethhook_lag_seconds").collect(ofPartitions(({ seconds }) => seconds));
+  metrics.gauge("ethhook_lag_committed_offset").collect(ofPartitions(({ committed }) => committed));
+  metrics.gauge("ethhook_lag_end_offset").collect(ofPartitions(({ end }) => end));
+  metrics.gauge("ethhook_lag_retention_ratio").collect(ofTopics(({ retentionRatio }) => retentionRatio));
+  metrics.gauge("ethhook_lag_lost_records").collect(ofTopics(({ lostRecords }) => lostRecords));
+  metrics.gauge("ethhook_lag_drain_seconds").collect(ofGroups(({ drainSeconds }) => drainSeconds));
+  metrics.gauge("ethhook_lag_group_members").collect(ofGroups(({ members }) => members));
+}
+
+/** What is not known is not shown. */
+function told<L>(value: number | null, labels: L): (readonly [L, number])[] {
+  return value === null ? [] : [[labels, value]];
 }
 
 /** Resolves after `ms`, or at once when `signal` aborts. */

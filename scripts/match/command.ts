@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
-import { parseFilter, type FilterProblem, type Finality } from "@ethhook/schemas";
+import type { Finality } from "@ethhook/schemas";
+import { parseFilter, type FilterProblem } from "@ethhook/schemas/filter";
 import { chainsExtra, type Chain } from "@ethhook/topology";
 import { Command, Option } from "commander";
 import { matchBlock, type MatchReport } from "./match-block.ts";

@@ -1,4 +1,5 @@
-import { parseFilter, payloadSchema, type Filter } from "@ethhook/schemas";
+import { payloadSchema } from "@ethhook/schemas";
+import { parseFilter, type Filter } from "@ethhook/schemas/filter";
 import { builtInChains } from "@ethhook/topology";
 import { expect, test } from "vitest";
 import { matchBlock } from "./match-block.ts";

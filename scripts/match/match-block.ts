@@ -1,11 +1,5 @@
-import {
-  compileFilter,
-  createPayloadWriter,
-  evaluate,
-  type Filter,
-  type Finality,
-  type Log,
-} from "@ethhook/schemas";
+import { createPayloadWriter, type Finality, type Log } from "@ethhook/schemas";
+import { compileFilter, evaluate, type Filter } from "@ethhook/schemas/filter";
 
 export interface MatchBlockInput {
   readonly filter: Filter;

@@ -18,6 +18,8 @@ export interface Handover {
 }
 
 const pollMs = 500;
+/** It alone records versions; the groups that wait for finality follow it. */
+const group = "matcher.latest";
 
 /**
  * Finds where the live tail takes over, partition by partition, so that there is neither a gap nor a double.
@@ -26,7 +28,7 @@ const pollMs = 500;
  * what it recorded is waited for, or that it went past the log without recording anything.
  */
 export function createHandover(
-  endpoint: Pick<EndpointMatcher, "version" | "createdAtMs" | "finality">,
+  endpoint: Pick<EndpointMatcher, "version" | "createdAtMs">,
   deps: {
     readonly pool: Pool;
     readonly admin: Pick<KafkaAdmin, "committedOffsets">;
@@ -35,7 +37,6 @@ export function createHandover(
     onWaiting(what: string): void;
   },
 ): Handover {
-  const group = `matcher.${endpoint.finality}`;
   const begins = new Map<string, number>();
   const passed = new Map<string, number>();
   const keyOf = ({ chainId, partition }: PlacedLog) => `${chainId}:${partition}`;

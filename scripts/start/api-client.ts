@@ -6,7 +6,7 @@ import {
   type OperationId,
   type OperationOutput,
   type Operations,
-} from "@ethhook/schemas";
+} from "@ethhook/schemas/api";
 
 /** Calls operations of the REST API by their id, typed by the contract. */
 export type ApiClient = <K extends OperationId>(

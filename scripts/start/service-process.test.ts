@@ -53,6 +53,16 @@ test("a service that is killed is started again", async () => {
   expect(notices).toEqual(["matcher was ended by SIGKILL. It is started again in 250 ms."]);
 });
 
+test("a service that is killed by us stays dead", async () => {
+  const { service, notices, runs } = setUp(`${countRun} setInterval(() => {}, 1000);`);
+  await expect.poll(runs).toBe(1);
+  const pid = service.pid();
+  await service.kill();
+  expect(() => process.kill(pid!, 0)).toThrow("ESRCH");
+  await expect(service.ready(10_000)).rejects.toThrow("was stopped");
+  expect([notices, runs(), service.restarts()]).toEqual([[], 1, 0]);
+});
+
 test("waiting for a service that ends tells how it ended", async () => {
   const { service } = setUp(`throw new Error("no such setting");`);
   await expect(service.ready(10_000)).rejects.toThrow("matcher ended with exit code 1");

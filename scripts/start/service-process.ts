@@ -35,6 +35,8 @@ export interface ServiceProcess {
   readonly died: Promise<string>;
   /** SIGTERM, and SIGKILL after a while. Resolves when it is gone. */
   stop(): Promise<void>;
+  /** SIGKILL, and it is not started again. Resolves when it is gone. */
+  kill(): Promise<void>;
 }
 
 const restartMe = 75;
@@ -104,6 +106,14 @@ export function startServiceProcess(spec: ServiceSpec): ServiceProcess {
     retryTimer = setTimeout(run, delayMs);
   }
 
+  /** From now on it is not started again. @returns the process that may still run. */
+  function forGood(): ChildProcess | undefined {
+    stopping = true;
+    ended = true;
+    clearTimeout(retryTimer);
+    return child;
+  }
+
   run();
   return {
     name: spec.name,
@@ -117,6 +127,7 @@ export function startServiceProcess(spec: ServiceSpec): ServiceProcess {
       const deadline = performance.now() + deadlineMs;
       let why = "it gives no answer";
       while (performance.now() < deadline) {
+        if (stopping) throw failed(`${spec.name} was stopped before it was ready.`);
         if (ended) throw failed(await died.promise);
         const reasons = await probe(spec.url);
         if (reasons === null) return;
@@ -129,18 +140,19 @@ export function startServiceProcess(spec: ServiceSpec): ServiceProcess {
     },
 
     async stop() {
-      stopping = true;
-      ended = true;
-      clearTimeout(retryTimer);
-      const mine = child;
-      if (mine === undefined) return;
-      mine.kill("SIGTERM");
+      const mine = forGood();
+      mine?.kill("SIGTERM");
       const killer = setTimeout(() => {
         spec.onNotice(`${spec.name} did not stop within ${stopGraceMs / 1000} s and was killed.`);
-        mine.kill("SIGKILL");
+        mine?.kill("SIGKILL");
       }, stopGraceMs);
       await gone;
       clearTimeout(killer);
+    },
+
+    async kill() {
+      forGood()?.kill("SIGKILL");
+      await gone;
     },
   };
 }

@@ -5,12 +5,12 @@ import {
   type CompiledFilter,
   type DecodedValue,
   type FilterableLog,
-} from "@ethhook/schemas";
+} from "@ethhook/schemas/filter";
 import { AbiCoder, EventFragment, id, keccak256, toUtf8Bytes } from "ethers";
 import { beforeAll, describe, expect } from "vitest";
 import { typedValue, type TypedValue } from "../support/abi-arbitrary.ts";
 import { realBlocks, realLogs } from "../support/real-logs.ts";
-import { decodeByEthers, holds, type Value } from "../support/reference-filter.ts";
+import { decodeByEthers, eventOf, holds, type Value } from "../support/reference-filter.ts";
 
 /** Events that the recorded blocks hold, and two that share a topic with other indexing. */
 const known = [
@@ -282,7 +282,63 @@ describe("what a condition decides is what plain comparison of ethers' values de
       expect((matched ? compiled.clause(log, 0) : compiled.whyNot(log)).length).toBeGreaterThan(3);
     },
   );
+
+  test("on every log of the real blocks, near the values that stand in it", () => {
+    let [held, failed] = [0, 0];
+    for (const [at, log] of logs.entries()) {
+      for (const event of readingsOf(log)) {
+        const leaves = leavesFound(log, event);
+        expect(leaves.length, event).toBeGreaterThan(0);
+        const { inputs } = eventOf(event);
+        for (const where of fc.sample(conditionOn(leaves, 1), { seed: at, numRuns: conditionsOfEach })) {
+          const parsed = parseFilter({ event, where });
+          if (!parsed.ok) throw new Error(`${event} ${JSON.stringify([where, parsed.problems])}`);
+          const condition = parsed.filter.events?.[0]?.where;
+          const args = decodeByEthers(event, log);
+          if (!condition || args === undefined) throw new Error("a condition was given on what ethers reads");
+          const matched = compileFilter(parsed.filter).alternative(log) === 0;
+          expect(matched, `${event} ${JSON.stringify(where)}`).toBe(holds(condition, args, inputs));
+          if (matched) held += 1;
+          else failed += 1;
+        }
+      }
+    }
+    // Literals are near the values, so that both answers are frequent.
+    expect(Math.min(held, failed)).toBeGreaterThan(logs.length / 2);
+  });
 });
+
+/** The values that ethers found in a log, to take literals from. Hashed ones have no inside. */
+function leavesFound(log: FilterableLog, event: string): readonly Leaf[] {
+  const args = decodeByEthers(event, log);
+  return eventOf(event).inputs.flatMap((input, index) => {
+    const value = args?.[index];
+    if (value === undefined || (typeof value === "object" && "hash" in value)) return [];
+    const type = input
+      .format("full")
+      .replace(/( indexed)?( \w+)?$/, "")
+      .replaceAll("tuple(", "(");
+    return leavesOf({ type, value: plain(value) }, String(index));
+  });
+}
+
+/** Events that the log can be read as: the known ones, else one of plain words. */
+function readingsOf(log: FilterableLog): readonly string[] {
+  const fitting = known.filter((event) => decodeByEthers(event, log) !== undefined);
+  if (fitting.length > 0) return fitting;
+  const words = Math.min(4, Math.floor((log.data.length - 2) / 64));
+  const topics = log.topics.map((_, at) => `uint256 indexed t${at}`);
+  const inputs = [...topics, ...Array.from({ length: words }, (_, at) => `int256 w${at}`)];
+  return [`event E(${inputs.join(", ")}) anonymous`];
+}
+
+function plain(value: Value): unknown {
+  if (Array.isArray(value)) return (value as readonly Value[]).map(plain);
+  return typeof value === "object" && "text" in value ? value.text : value;
+}
+
+/** Conditions of each log; the same on each run. */
+const conditionsOfEach = 4;
 
 function onlyEquality(where: unknown, type: string, index: number): boolean {
   if (type !== "string" && type !== "bytes") return false;

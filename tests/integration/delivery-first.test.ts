@@ -1,17 +1,22 @@
-import { createHmac } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
+import { parseSecretKeys, sealSecret } from "@ethhook/kit";
 import { Webhook as StandardWebhook } from "standardwebhooks";
 import { Webhook as SvixWebhook } from "svix";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { deliveryOf, startDeliveryStage, type DeliveryStage } from "../support/delivery-stage.ts";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { addSecret, deliveryOf, startDeliveryStage, type DeliveryStage } from "../support/delivery-stage.ts";
+import { startExample } from "../support/example-receivers.ts";
+import { runCommand } from "../support/command.ts";
+import type { ServiceProcess } from "../support/service-process.ts";
 import { startTestReceiver, status, type TestReceiver } from "../support/test-receiver.ts";
 import { until } from "../support/until.ts";
 
 let stage: DeliveryStage;
 let receiver: TestReceiver;
+let delivery: ServiceProcess;
 
 beforeAll(async () => {
   [stage, receiver] = await Promise.all([startDeliveryStage(), startTestReceiver()]);
-  await stage.deliveryProcess();
+  delivery = await stage.deliveryProcess();
 });
 afterAll(async () => {
   await stage.stop();
@@ -84,4 +89,95 @@ test("a delivery that used every attempt ends in the dead letters with all of th
     delivery: { webhookId: delivery.webhookId, attemptsMade: 2 },
   });
   expect(dead!.attempts.map((a) => a.statusCode)).toEqual([404, 404]);
+});
+
+const newKey = () => randomBytes(32).toString("base64");
+const newSecret = () => `whsec_${randomBytes(32).toString("base64")}`;
+const attemptsOf = (id: string, n: number) =>
+  until(
+    `${n} attempts of ${id}`,
+    async () => (await stage.attempts()).filter((attempt) => attempt.webhookId === id),
+    (all) => all.length === n,
+  );
+
+test.each(["node-standardwebhooks.mjs", "node-crypto.mjs", "python-stdlib.py", "shell-openssl.sh"])(
+  "the receiver of RECEIVERS.md takes a real webhook, during a rotation too, and refuses a forged one: %s",
+  async (file) => {
+    const secret = newSecret();
+    const example = await startExample(file, secret);
+    onTestFinished(() => example.stop());
+    // The one before it: the receiver knows only the new one, and both sign.
+    const endpoint = await stage.endpoint(example.url, { retryScheduleSeconds: [0] });
+    await addSecret(stage.db, endpoint.id, secret);
+    const delivery = deliveryOf(endpoint, 1);
+    await stage.produce([delivery]);
+    const [attempt] = await attemptsOf(delivery.webhookId, 1);
+    expect([attempt!.outcome, attempt!.statusCode]).toEqual(["delivered", 204]);
+
+    const { webhookId: id, body } = delivery;
+    const post = async (signedWith: string, change: { id?: string; body?: string; at?: Date } = {}) => {
+      const at = change.at ?? new Date();
+      const headers = {
+        "webhook-id": change.id ?? id,
+        "webhook-timestamp": String(Math.floor(at.getTime() / 1_000)),
+        "webhook-signature": new StandardWebhook(signedWith).sign(id, at, body),
+      };
+      const signal = AbortSignal.timeout(10_000);
+      return (await fetch(example.url, { method: "POST", headers, body: change.body ?? body, signal }))
+        .status;
+    };
+    expect(await post(newSecret()), "another secret").toBe(401);
+    expect(await post(secret, { body: body.replace('"n":1', '"n":2') }), "another body").toBe(401);
+    expect(await post(secret, { id: "msg_other" }), "another id").toBe(401);
+    expect(await post(secret, { at: new Date(Date.now() - 600_000) }), "ten minutes old").toBe(401);
+    expect(await post(secret), "the same once more").toBe(204);
+    const accepted = example.output().match(/^accepted \S+/gm);
+    expect(accepted, "taken twice, worked on once").toEqual([`accepted ${id}`]);
+  },
+);
+
+test("a key of SECRETS_KEY is replaced: every secret stays readable; a wrong key is told, and a lost one stops only its endpoint", async () => {
+  const [older, newer, lost] = [stage.env["SECRETS_KEY"]!, newKey(), newKey()];
+  const endpoint = await stage.endpoint(`${receiver.url}/resealed`);
+  const keysInUse = async () =>
+    (
+      await stage.db.query<{ key: string }>(
+        "SELECT DISTINCT split_part(sealed, '.', 2) AS key FROM endpoint_secrets",
+      )
+    ).rows.length;
+  await delivery.stop();
+  await expect(stage.deliveryProcess({ SECRETS_KEY: newer }), "the old key forgotten").rejects.toThrow(
+    /ended with 1:[^]*SECRET_UNREADABLE[^]*put the old key behind the new one/,
+  );
+  const reseal = (keys: string) => runCommand("reseal", [], { ...stage.env, SECRETS_KEY: keys });
+  expect(await reseal(newer)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("no key of SECRETS_KEY"),
+  });
+  expect(await reseal(`${newer},${older}`)).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^[1-9]\d* secrets sealed again, 0 were/),
+  });
+  expect(await keysInUse()).toBe(1);
+
+  const sealedOff = await stage.endpoint(`${receiver.url}/sealed-off`);
+  const sealed = sealSecret(parseSecretKeys(lost), newSecret(), sealedOff.id);
+  await stage.db.query("UPDATE endpoint_secrets SET sealed = $2 WHERE endpoint_id = $1", [
+    sealedOff.id,
+    sealed,
+  ]);
+  delivery = await stage.deliveryProcess({ SECRETS_KEY: newer });
+  expect(delivery.log()).toContain("secrets.unreadable");
+  const [ok, off] = [deliveryOf(endpoint, 1), deliveryOf(sealedOff, 2)];
+  await stage.produce([off, ok]);
+  await attemptsOf(ok.webhookId, 1);
+  const [post] = receiver.posts.filter((one) => one.path === "/resealed");
+  const headers = post!.headers as Record<string, string>;
+  expect(() => new StandardWebhook(endpoint.secret).verify(post!.body, headers)).not.toThrow();
+  await until(
+    "what cannot be signed waits in Postgres",
+    () => stage.parkedRows(),
+    (rows) => rows === 1,
+  );
+  expect(receiver.idsOf("/sealed-off")).toEqual([]);
 });

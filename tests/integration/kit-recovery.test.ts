@@ -102,5 +102,8 @@ test("a broker that stands still is survived: what was sent meanwhile is written
   );
   // The producer kept its identity and numbers: the broker dropped what it had.
   expect(one.values).toEqual(range(0, 20));
+  // Its new connection learns of a topic that it did not know, and still knows the first one.
+  await producer.send(numbered(await bench.newTopic(1), 0, 1));
+  await producer.send(numbered(topic, 20, 30));
   expect(one.crashes).toEqual([]);
 });

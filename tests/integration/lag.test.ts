@@ -64,7 +64,7 @@ test("a group's lag is its open records and their age, and ClickHouse's groups c
   const open = group.topics.flatMap(({ partitions }) => partitions).filter(({ records }) => records > 0);
   expect(open).toHaveLength(1);
   expect(open[0]).toMatchObject({ topic: "deliveries", committed: 4, end: 10 });
-  expect(open[0]?.member).toMatch(/^tests@/);
+  expect(open[0]?.member).toMatch(/^tests@127\.0\.0\.1#[0-9a-f]{4}$/);
 });
 
 test("a group that waits for finality lags on purpose, and only its eligible part counts", async () => {
@@ -100,6 +100,40 @@ test("--fail-over exits 2 and names the group that is too far behind", async () 
   expect((await lag("--fail-over", "6", "--group", "delivery")).code).toBe(0);
 });
 
+test("a group that is not there is refused with those that are: a wrong name is not a lag of 0", async () => {
+  const { code, stderr } = await lag("--fail-over", "5", "--group", "delivrey");
+  expect(code).toBe(1);
+  expect(stderr).toContain("No group is called delivrey. There are matcher.latest,");
+});
+
+test("--watch tells again and again, with rates and the time to drain, until Ctrl-C", async () => {
+  const { topology, send } = stage;
+  const command = startCommand("lag", ["--watch", "--json", "--group", "delivery"], {
+    KAFKA_BROKERS: stage.broker,
+  });
+  const reports = () =>
+    command
+      .output()
+      .split("\n")
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line) as LagReport);
+  await until("the first report", reports, (found) => found.length >= 1);
+  await send(
+    ...Array.from({ length: 20 }, (_, n) =>
+      toRecord(topology.deliveries, sampleDelivery({ webhookId: `msg_${n}` })),
+    ),
+  );
+  const [first, ...later] = await until("what was written since", reports, (found) =>
+    found.some(({ groups }) => groups[0]?.records === 26),
+  );
+  expect(groupOf(first!, "delivery").records).toBe(6);
+  const topics = later.flatMap(({ groups }) => groups[0]?.topics ?? []);
+  expect(Math.max(...topics.map(({ producedPerSecond }) => producedPerSecond ?? 0))).toBeGreaterThan(0);
+  expect(later.every(({ groups }) => groups[0]?.drainSeconds === null)).toBe(true);
+  command.child.kill("SIGINT");
+  expect((await command.done).code).toBe(0);
+});
+
 test("the same figures are served to Prometheus until SIGTERM", async () => {
   const command = startCommand("lag", ["--serve", "0"], { KAFKA_BROKERS: stage.broker });
   const url = await until(
@@ -114,6 +148,25 @@ test("the same figures are served to Prometheus until SIGTERM", async () => {
     (body) => body.includes(wanted),
   );
   expect(text).toMatch(/ethhook_lag_group_members\{group="delivery"\} 1/);
+  const { stdout } = await lag("--json", "--group", "delivery");
+  const [shown] = groupOf(JSON.parse(stdout) as LagReport, "delivery").topics;
+  for (const { partition, records, eligibleRecords, committed, end } of shown!.partitions) {
+    const labels = `{group="delivery",topic="deliveries",partition="${partition}"}`;
+    const values = {
+      records,
+      eligible_records: eligibleRecords,
+      end_offset: end,
+      committed_offset: committed,
+    };
+    // A partition that was never committed has no offset to show.
+    const known = Object.entries(values).filter(([, value]) => value !== null);
+    for (const [name, value] of known) expect(text).toContain(`ethhook_lag_${name}${labels} ${value}\n`);
+    expect(text).toContain(`ethhook_lag_seconds${labels}`);
+  }
+  for (const name of ["retention_ratio", "lost_records"]) {
+    expect(text).toContain(`ethhook_lag_${name}{group="delivery",topic="deliveries"}`);
+  }
+  expect(text).toContain('ethhook_lag_drain_seconds{group="clickhouse.deliveries"} 0\n');
   expect(text).toContain("ethhook_lag_scrape_timestamp_seconds");
   command.child.kill("SIGTERM");
   expect((await command.done).code).toBe(0);

@@ -6,6 +6,7 @@ import { sampleBlock, sampleLog } from "../support/messages.ts";
 import { until } from "../support/until.ts";
 
 const ethereum = builtInChains.find((chain) => chain.name === "ethereum")!;
+const optimism = builtInChains.find((chain) => chain.name === "optimism")!;
 const base = builtInChains.find((chain) => chain.name === "base")!;
 
 let world: MatcherWorld;
@@ -82,6 +83,13 @@ test("each finality is told when the ledger says so, and one chain does not hold
   expect(told(await world.deliveries(), "ep_finalized")).toEqual([]);
   await onEthereum.finalize(100);
   expect(await toldTo("ep_finalized", 2)).toEqual(["new 1 1", "new 1 1"]);
+  const eligible = await matcher.metric("ethhook_matcher_eligible_seconds");
+  expect([...eligible.keys()].filter((labels) => labels.endsWith("chain=base"))).toEqual([
+    "group=matcher.confirmed,chain=base",
+    "group=matcher.finalized,chain=base",
+  ]);
+  // What waits is not final, and what is final does not wait.
+  expect(new Set(eligible.values())).toEqual(new Set([0]));
 });
 
 test("what a reorg took back is never final, also when the matcher is restarted while it waits", async () => {
@@ -136,4 +144,48 @@ test("a reorg deeper than the depth is told to who was told that the block was c
   expect(
     told(await world.deliveries(), "ep_finalized").filter((one) => one.includes(`8453 ${removal}`)),
   ).toEqual([]);
+});
+
+test("an endpoint that changes its finality is told of each log once, also when the matcher is restarted meanwhile", async () => {
+  const onOptimism = chainOf(optimism.id);
+  const change = async (finality: "latest" | "finalized"): Promise<void> =>
+    matcher.knows(await world.subscribe("ep_switch", { filter: { chains: ["optimism"] }, finality }));
+  const added: string[] = [];
+  const add = async (from: number, to: number): Promise<void> => {
+    for (let number = from; number <= to; number += 1)
+      added.push(`new ${optimism.id} ${await onOptimism.add(number, 1)}`);
+  };
+  await change("latest");
+  await add(1, 5);
+  await change("finalized");
+  await add(6, 10);
+  await matcher.stop(5_000);
+  matcher = world.matcher();
+  await matcher.start();
+  await add(11, 15);
+  await change("latest");
+  await add(16, 20);
+  await onOptimism.finalize(20);
+  // The waiting groups settle every log of the chain after it is final: then nothing more can come.
+  const admin = world.kafka.admin();
+  await until(
+    "the groups at the end of the topic",
+    async () => {
+      const [end] = (await admin.bounds("logs.optimism")).filter((one) => one.end > 0);
+      const groups = await Promise.all(
+        ["matcher.latest", "matcher.finalized"].map((group) =>
+          admin.committedOffsets(group, ["logs.optimism"]),
+        ),
+      );
+      return groups.every((offsets) =>
+        offsets.some((one) => one.partition === end?.partition && one.offset === end.end),
+      );
+    },
+    (areThere) => areThere,
+  );
+  await admin.close();
+  const deliveries = (await world.deliveries()).filter((one) => one.endpointId === "ep_switch");
+  expect(told(deliveries, "ep_switch")).toEqual(added.toSorted());
+  const waited = deliveries.filter((one) => one.finality === "finalized").map((one) => one.blockNumber);
+  expect(waited.toSorted((a, b) => a - b)).toEqual(expect.arrayContaining([7, 10, 11, 14]));
 });

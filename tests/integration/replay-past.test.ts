@@ -1,7 +1,8 @@
 import { startClickHouse, type ClickHouseEngine } from "@ethhook/infra";
-import { deliveryCodec, type Delivery, type Log } from "@ethhook/schemas";
+import { partitionOf } from "@ethhook/kit";
+import { deliveryCodec, webhookId, type Attempt, type Delivery, type Log } from "@ethhook/schemas";
 import { migrateClickHouse } from "@ethhook/scripts/migrate";
-import { builtInChains } from "@ethhook/topology";
+import { builtInChains, toRecord } from "@ethhook/topology";
 import { createClient } from "@clickhouse/client";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runCommand, startCommand } from "../support/command.ts";
@@ -11,7 +12,16 @@ import {
   type MatcherWorld,
   type TestMatcher,
 } from "../support/matcher-world.ts";
-import { addressOf, hashOf, sampleBlock, sampleLog } from "../support/messages.ts";
+import {
+  addressOf,
+  hashOf,
+  sampleAttempt,
+  sampleBlock,
+  sampleDeadDelivery,
+  sampleDelivery,
+  sampleLog,
+} from "../support/messages.ts";
+import { sortedIds } from "../support/replay-stage.ts";
 import { until } from "../support/until.ts";
 
 const chainId = 8453;
@@ -73,8 +83,42 @@ async function replayed(endpoint: string): Promise<readonly Delivery[]> {
 }
 const live = async (endpoint: string) =>
   (await world.deliveries()).filter((delivery) => delivery.endpointId === endpoint);
-const idsOf = (deliveries: readonly Delivery[]) => deliveries.map(({ webhookId }) => webhookId).toSorted();
 const bodiesOf = (deliveries: readonly Delivery[]) => deliveries.map(({ body }) => body).toSorted();
+/** How many rows of a table an SQL condition finds. */
+async function rows(table: string, condition: string): Promise<number> {
+  const db = createClient({ url: clickhouse.url, database: "ethhook" });
+  const answer = await db.query({
+    query: `SELECT count() AS n FROM ${table} FINAL WHERE ${condition}`,
+    format: "JSONEachRow",
+  });
+  const [row] = await answer.json<{ n: number }>();
+  await db.close();
+  return Number(row?.n);
+}
+
+/** Subscribes with a filter that every matcher heard of a minute ago: then nobody has to wait until they did. */
+async function subscribedLongAgo(endpoint: string, contract: string): Promise<void> {
+  const version = await world.subscribe(endpoint, filterOf(contract));
+  await matcher.knows(version);
+  await world.database.query(
+    "UPDATE filter_versions SET created_at = created_at - interval '1 minute' WHERE version = $1",
+    [version],
+  );
+}
+
+/** What a dry run counts and what the run then sends, of one endpoint. */
+async function dryAndReal(
+  endpoint: string,
+  ...args: readonly string[]
+): Promise<[dry: number, sent: number]> {
+  const common = ["--json", "--endpoint", endpoint, "--rate", "max", "--lead", "0", ...args];
+  const [dry, real] = [await replay("--dry-run", ...common), await replay(...common)];
+  expect([dry.code, dry.stderr, real.code, real.stderr]).toEqual([0, "", 0, ""]);
+  const { total, endpoints } = JSON.parse(dry.stdout) as { total: number; endpoints: Record<string, number> };
+  expect(endpoints).toEqual(total === 0 ? {} : { [endpoint]: total });
+  return [total, (JSON.parse(real.stdout) as { sent: number }).sent];
+}
+
 const filterOf = (contract: string) => ({ filter: { chains: ["base"], addresses: [contract] } });
 
 test("logs are matched again with the filters of their time: the same webhooks, though the filter changed since", async () => {
@@ -94,21 +138,9 @@ test("logs are matched again with the filters of their time: the same webhooks, 
     (found) => found.length === 20,
   );
 
-  const { code, stdout, stderr } = await replay(
-    "--json",
-    "--topic",
-    "logs.base",
-    "--endpoint",
-    "ep_changed",
-    "--rate",
-    "max",
-    "--lead",
-    "0",
-  );
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  expect(JSON.parse(stdout)).toMatchObject({ end: "done", sent: 20 });
+  expect(await dryAndReal("ep_changed", "--topic", "logs.base")).toEqual([20, 20]);
   const again = await replayed("ep_changed");
-  expect(idsOf(again)).toEqual(idsOf(made));
+  expect(sortedIds(again)).toEqual(sortedIds(made));
   expect(bodiesOf(again)).toEqual(bodiesOf(made));
   expect(new Set(again.map(({ origin }) => origin))).toEqual(new Set(["replay"]));
 });
@@ -145,16 +177,11 @@ test("a new endpoint gets the past and then the live tail: every log once, none 
 test("what the topic no longer holds comes from ClickHouse, with the same ids and bytes", async () => {
   const contract = addressOf(0x30);
   const old = await blocks(30, [contract]);
-  const db = createClient({ url: clickhouse.url, database: "ethhook" });
-  const inClickHouse = async () => {
-    const answer = await db.query({
-      query: `SELECT count() AS n FROM logs FINAL WHERE address = unhex('${contract.slice(2)}')`,
-      format: "JSONEachRow",
-    });
-    return Number((await answer.json<{ n: number }>())[0]?.n);
-  };
-  await until("ClickHouse", inClickHouse, (n) => n === old.length);
-  await db.close();
+  await until(
+    "ClickHouse",
+    () => rows("logs", `address = unhex('${contract.slice(2)}')`),
+    (n) => n === old.length,
+  );
   const admin = world.kafka.admin();
   const topic = topology.logs.of(chainId).name;
   const bounds = await admin.bounds(topic);
@@ -164,18 +191,8 @@ test("what the topic no longer holds comes from ClickHouse, with the same ids an
     bounds.map(({ partition, end }) => ({ partition, offset: Math.max(0, end - 30) })),
   );
   await admin.close();
-  await matcher.knows(await world.subscribe("ep_old", filterOf(contract)));
-  const { code, stderr } = await replay(
-    "--json",
-    "--endpoint",
-    "ep_old",
-    "--match-again",
-    "--rate",
-    "max",
-    "--lead",
-    "0",
-  );
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  await subscribedLongAgo("ep_old", contract);
+  expect(await dryAndReal("ep_old", "--match-again")).toEqual([old.length, old.length]);
   const past = await replayed("ep_old");
   expect(past.map(({ eventId }) => eventId).toSorted()).toEqual(
     old.map((log) => `${log.chainId}:${log.blockHash}:${log.logIndex}`).toSorted(),
@@ -194,10 +211,104 @@ test("a log that a reorg took back is not told of to who was not there", async (
   const removed = { chainId, sequence, addedSequence: gone.sequence };
   await world.publish([{ ...gone, kind: "removed", sequence, addedSequence: gone.sequence }]);
   await world.ledger([sampleBlock({ ...removed, kind: "removed", number: gone.blockNumber })]);
-  await matcher.knows(await world.subscribe("ep_reorg", filterOf(contract)));
+  await subscribedLongAgo("ep_reorg", contract);
   const { code } = await replay("--endpoint", "ep_reorg", "--match-again", "--rate", "max", "--lead", "0");
   expect(code).toBe(0);
   expect((await replayed("ep_reorg")).map(({ eventId }) => eventId)).toEqual([
     `${stays.chainId}:${stays.blockHash}:${stays.logIndex}`,
+  ]);
+});
+
+test("only what failed is sent again, or what was delivered, died, or was never tried: as a dry run says", async () => {
+  const deliveries = Array.from({ length: 8 }, (_, n) => {
+    const eventId = `${chainId}:${hashOf(9_000)}:${n}`;
+    const id = webhookId({ eventId, sequence: 9_000, endpointId: "ep_status", kind: "new" });
+    return sampleDelivery({ endpointId: "ep_status", eventId, chainId, logIndex: n, webhookId: id });
+  });
+  const [delivered, late, ...others] = deliveries as [Delivery, Delivery, ...Delivery[]];
+  const [failed, dead, pending] = [others.slice(0, 3), others.slice(3, 4), others.slice(4)];
+  const attempt = ({ webhookId: id, endpointId }: Delivery, outcome: Attempt["outcome"], nth: number) =>
+    toRecord(
+      topology.attempts,
+      sampleAttempt({
+        attemptId: `att_${id.slice(4, 28)}${nth}`,
+        webhookId: id,
+        endpointId,
+        outcome,
+        attempt: nth,
+      }),
+    );
+  const producer = world.kafka.producer();
+  await producer.start();
+  await producer.send([
+    ...deliveries.map((delivery) => toRecord(topology.deliveries, delivery)),
+    // What a retry put back: the same webhook, which is not to be counted again.
+    ...failed.map((delivery) =>
+      toRecord(topology.deliveries, { ...delivery, origin: "release", attemptsMade: 1 }),
+    ),
+    attempt(delivered, "delivered", 1),
+    attempt(late, "failed", 1),
+    attempt(late, "delivered", 2),
+    ...[...failed, ...dead].map((delivery) => attempt(delivery, "failed", 1)),
+    ...dead.map((delivery) => toRecord(topology.deliveriesDlq, sampleDeadDelivery({ delivery }))),
+  ]);
+  await producer.stop();
+  await until(
+    "ClickHouse",
+    async () => [
+      await rows("attempts", "endpoint_id = 'ep_status'"),
+      await rows("dead_deliveries", "endpoint_id = 'ep_status'"),
+    ],
+    ([tried, died]) => tried === 7 && died === 1,
+  );
+  expect(await dryAndReal("ep_status", "--status", "failed")).toEqual([4, 4]);
+  expect(sortedIds(await replayed("ep_status"))).toEqual(sortedIds([...failed, ...dead]));
+  const counts = ["delivered", "dead", "pending"].map(async (status) => {
+    const { stdout } = await replay("--json", "--dry-run", "--endpoint", "ep_status", "--status", status);
+    return (JSON.parse(stdout) as { total: number }).total;
+  });
+  expect(await Promise.all(counts)).toEqual([2, 1, pending.length]);
+});
+
+test("dead logs that can be read now are matched with the filters of their time and brought back, once", async () => {
+  const contract = addressOf(0x50);
+  await matcher.knows(await world.subscribe("ep_dead_log", filterOf(contract)));
+  const [log] = await blocks(1, [contract]);
+  await until(
+    "what was recorded for its partition",
+    () => live("ep_dead_log"),
+    (found) => found.length === 2,
+  );
+  // Of the same block; a version before this one could not read it.
+  const dead = { ...log!, logIndex: 7 };
+  const record = toRecord(topology.logs.of(chainId), dead);
+  const partition = partitionOf(record.key, topology.logs.of(chainId).partitions);
+  const producer = world.kafka.producer();
+  await producer.start();
+  const headers = {
+    "source-topic": record.topic,
+    "source-partition": String(partition),
+    "source-offset": "1",
+    reason: "unreadable then",
+    group: "matcher.latest",
+    "dead-at-ms": String(Date.now()),
+  };
+  await producer.send([{ ...record, topic: topology.logsDlq.name, headers }]);
+  await producer.stop();
+  const redrive = async (...args: readonly string[]) => {
+    const env = { ...world.env, CLICKHOUSE_URL: clickhouse.url };
+    const { code, stdout, stderr } = await runCommand(
+      "redrive",
+      ["--json", "--topic", "logs.dlq", ...args],
+      env,
+    );
+    expect([code, stderr]).toEqual([0, ""]);
+    return JSON.parse(stdout) as { total: number; done: number };
+  };
+  expect(await redrive("--dry-run")).toMatchObject({ total: 1, done: 0 });
+  expect(await redrive()).toMatchObject({ total: 1, done: 0 });
+  expect(await redrive()).toMatchObject({ total: 0, done: 1 });
+  expect((await replayed("ep_dead_log")).map(({ logIndex, origin }) => [logIndex, origin])).toEqual([
+    [7, "redrive"],
   ]);
 });

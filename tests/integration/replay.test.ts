@@ -1,41 +1,31 @@
+import { partitionOf } from "@ethhook/kit";
 import type { Delivery } from "@ethhook/schemas";
-import { applyTopology } from "@ethhook/scripts/topology";
-import { builtInChains, createTopology, toRecord } from "@ethhook/topology";
+import { toRecord } from "@ethhook/topology";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { runCommand, startCommand } from "../support/command.ts";
-import { deliveryOf, startDeliveryStage, type DeliveryStage } from "../support/delivery-stage.ts";
-import { addressOf, sampleBlock } from "../support/messages.ts";
-import { slow, startTestReceiver, type TestReceiver } from "../support/test-receiver.ts";
+import { startCommand } from "../support/command.ts";
+import { deliveryOf } from "../support/delivery-stage.ts";
+import { addressOf, hashOf, sampleBlock } from "../support/messages.ts";
+import { sortedIds, startReplayStage, type ReplayStage } from "../support/replay-stage.ts";
+import { slow } from "../support/test-receiver.ts";
 import { until } from "../support/until.ts";
 
-const topology = createTopology(builtInChains);
-let stage: DeliveryStage;
-let receiver: TestReceiver;
-
+let stage: ReplayStage;
 beforeAll(async () => {
-  [stage, receiver] = await Promise.all([startDeliveryStage(), startTestReceiver()]);
-  const admin = stage.kafka.admin();
-  await applyTopology(admin, topology);
-  await admin.close();
-  await stage.deliveryProcess();
+  stage = await startReplayStage();
 });
-afterAll(async () => {
-  await stage?.stop();
-  await receiver?.stop();
-});
+afterAll(() => stage?.stop());
 
-const replay = (...args: readonly string[]) => runCommand("replay", args, stage.env);
+const replay = (...args: readonly string[]) => stage.run("replay", ...args);
 async function replayed(...args: readonly string[]): Promise<{ id: string; end: string; sent: number }> {
   const { code, stdout, stderr } = await replay("--json", ...args);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   return JSON.parse(stdout) as { id: string; end: string; sent: number };
 }
-const postsOf = (path: string, header?: string) =>
-  receiver.posts.filter((post) => post.path === path && post.headers["ethhook-replay"] === header);
+const postsOf: ReplayStage["postsOf"] = (path, header) => stage.postsOf(path, header);
 
 /** An endpoint with `count` delivered webhooks. */
 async function delivered(path: string, count: number, change: (n: number) => Partial<Delivery> = () => ({})) {
-  const endpoint = await stage.endpoint(`${receiver.url}${path}`, { concurrency: 10 });
+  const endpoint = await stage.endpoint(`${stage.receiver.url}${path}`, { concurrency: 10 });
   const deliveries = Array.from({ length: count }, (_, n) => deliveryOf(endpoint, n, change(n)));
   await stage.produce(deliveries);
   await until(
@@ -45,9 +35,6 @@ async function delivered(path: string, count: number, change: (n: number) => Par
   );
   return { endpoint, deliveries };
 }
-
-const idsOf = (deliveries: readonly { webhookId: string }[]) =>
-  deliveries.map(({ webhookId }) => webhookId).toSorted();
 
 test("what was sent is sent again: same ids, same bytes, a header, and only what was asked for", async () => {
   const asked = await delivered("/asked", 30);
@@ -59,7 +46,7 @@ test("what was sent is sent again: same ids, same bytes, a header, and only what
     async () => postsOf("/asked", "replay"),
     (found) => found.length === 30,
   );
-  expect(idsOf(posts)).toEqual(idsOf(asked.deliveries));
+  expect(sortedIds(posts)).toEqual(sortedIds(asked.deliveries));
   const bodies = new Map(asked.deliveries.map(({ webhookId, body }) => [webhookId, body]));
   expect(posts.every(({ webhookId, body }) => bodies.get(webhookId) === body)).toBe(true);
   expect(postsOf("/other", "replay")).toEqual([]);
@@ -73,7 +60,7 @@ test("a dry run counts by endpoint exactly what the run then sends, and sends no
   expect((await replayed("--endpoint", first.endpoint.id, "--rate", "max")).sent).toBe(25);
 });
 
-test("contract, chain and blocks narrow it down", async () => {
+test("contract, chain, blocks, times and offsets narrow it down", async () => {
   const { endpoint } = await delivered("/narrow", 20, (n) => ({
     chainId: n % 2 === 0 ? 8453 : 10,
     blockNumber: 1_000 + n,
@@ -84,20 +71,26 @@ test("contract, chain and blocks narrow it down", async () => {
     expect(stderr).toBe("");
     return (JSON.parse(stdout) as { total: number }).total;
   };
-  const producer = stage.kafka.producer();
-  await producer.start();
+  const { blocks, deliveries } = stage.topology;
   for (let number = 1_000; number < 1_020; number += 2) {
-    await producer.send([
-      toRecord(topology.blocks, sampleBlock({ chainId: 8453, number, sequence: number })),
-    ]);
+    await stage.write([toRecord(blocks, sampleBlock({ chainId: 8453, number, sequence: number }))]);
   }
-  await producer.stop();
-  expect(await count("--chain", "base")).toBe(10);
-  expect(await count("--contract", addressOf(1).toUpperCase().replace("0X", "0x"))).toBe(5);
-  expect(await count("--chain", "base", "--from", "block:1004", "--to", "block:1008")).toBe(3);
-  expect(await count("--from", "-1h")).toBe(20);
-  expect(await count("--to", "-1h")).toBe(0);
-  expect(await count("--to", "2020-01-01T00:00Z")).toBe(0);
+  const partition = partitionOf(endpoint.id, deliveries.partitions);
+  const admin = stage.kafka.admin();
+  const end = (await admin.bounds(deliveries.name)).find((bound) => bound.partition === partition)?.end ?? 0;
+  await admin.close();
+  // The endpoint's twenty stand last in its partition; `to` is not included.
+  const wishes: readonly [count: number, ...args: string[]][] = [
+    [10, "--chain", "base"],
+    [5, "--contract", addressOf(1).toUpperCase().replace("0X", "0x")],
+    [3, "--chain", "base", "--from", "block:1004", "--to", "block:1008"],
+    [20, "--from", "-1h"],
+    [0, "--to", "-1h"],
+    [7, "--partition", String(partition), "--from", `offset:${end - 20}`, "--to", `offset:${end - 13}`],
+  ];
+  expect(await Promise.all(wishes.map(([, ...args]) => count(...args)))).toEqual(
+    wishes.map(([wanted]) => wanted),
+  );
 });
 
 test("a replay that is killed goes on where it was: nothing is left out, little is sent twice", async () => {
@@ -117,7 +110,7 @@ test("a replay that is killed goes on where it was: nothing is left out, little 
   const posts = await until(
     "every webhook",
     async () => postsOf("/killed", "replay"),
-    (found) => new Set(idsOf(found)).size === deliveries.length,
+    (found) => new Set(sortedIds(found)).size === deliveries.length,
   );
   // Half a second's worth, and what was on its way.
   expect(posts.length - deliveries.length).toBeLessThan(45);
@@ -157,7 +150,7 @@ test("Ctrl-C stops it with the way to go on", async () => {
 
 test("live webhooks go first: a large replay of the same endpoint does not make them wait", async () => {
   const { endpoint } = await delivered("/busy", 400);
-  receiver.answer("/busy", slow(20));
+  stage.receiver.answer("/busy", slow(20));
   await replayed("--endpoint", endpoint.id, "--rate", "max");
   await until(
     "the replay to begin",
@@ -166,7 +159,7 @@ test("live webhooks go first: a large replay of the same endpoint does not make 
   );
   const live = [1_000, 1_001, 1_002].map((n) => deliveryOf(endpoint, n));
   await stage.produce(live);
-  const wanted = new Set(idsOf(live));
+  const wanted = new Set(sortedIds(live));
   await until(
     "the live ones",
     async () => postsOf("/busy").filter((post) => wanted.has(post.webhookId)),
@@ -175,7 +168,7 @@ test("live webhooks go first: a large replay of the same endpoint does not make 
   expect(postsOf("/busy", "replay").length).toBeLessThan(400);
   await until(
     "the replay's end",
-    async () => new Set(idsOf(postsOf("/busy", "replay"))).size,
+    async () => new Set(sortedIds(postsOf("/busy", "replay"))).size,
     (n) => n === 400,
   );
 });
@@ -201,6 +194,59 @@ test("a wish that cannot be is a sentence with every problem", async () => {
     expect(stderr).toContain(part);
   }
   expect(stderr).not.toContain("    at ");
-  expect((await replay("--from", "offset:3")).stderr).toContain("--partition");
-  expect((await replay("--from", "block:3")).stderr).toContain("--chain");
+  const [offset, block] = await Promise.all([replay("--from", "offset:3"), replay("--from", "block:3")]);
+  expect([offset.stderr, block.stderr]).toEqual([
+    expect.stringContaining("--partition"),
+    expect.stringContaining("--chain"),
+  ]);
+});
+
+test("a group that is reset, as Console and rpk do it, delivers again with the same ids what was in no batch", async () => {
+  const { deliveries: topic } = stage.topology;
+  const admin = stage.kafka.admin();
+  // Back to this moment, as `--to-datetime` does it.
+  const ends = await admin.bounds(topic.name);
+  const toNow = ends.map(({ partition, end }) => ({ partition, offset: end }));
+  const batched = await stage.endpoint(`${stage.receiver.url}/batched`, { batch: "block" });
+  const blockOf = (number: number) =>
+    [0, 1, 2].map((n) =>
+      deliveryOf(batched, number * 10 + n, {
+        blockNumber: number,
+        blockHash: hashOf(number),
+        sequence: number,
+        addedSequence: number,
+      }),
+    );
+  await stage.produce(blockOf(1));
+  const { deliveries } = await delivered("/reset", 20);
+  await until(
+    "the batch",
+    () => postsOf("/batched").length,
+    (n) => n === 1,
+  );
+
+  // While the group has members, the broker refuses: so do Console and rpk.
+  await expect(admin.setOffsets("delivery", topic.name, toNow)).rejects.toThrow(
+    "has members: stop them first",
+  );
+  expect(await stage.process.stop()).toBe(0);
+  await admin.setOffsets("delivery", topic.name, toNow);
+  await admin.close();
+
+  await stage.deliveryProcess();
+  const posts = await until(
+    "the second time",
+    () => postsOf("/reset"),
+    (found) => found.length === 40,
+  );
+  // Nobody asked for a replay: to delivery these are live webhooks.
+  expect(sortedIds(posts.slice(20))).toEqual(sortedIds(deliveries));
+  // What went out in a batch does not go out again: only the block after it does.
+  await stage.produce(blockOf(2));
+  const blocks = await until(
+    "the next block",
+    () => postsOf("/batched"),
+    (found) => found.length > 1,
+  );
+  expect(blocks.map(({ body }) => JSON.parse(body).data.blockNumber)).toEqual([1, 2]);
 });

@@ -27,6 +27,8 @@ export interface Wish {
 export interface TestMatcher extends Service {
   /** Resolves when this version of the filters is in its memory. */
   knows(version: number): Promise<void>;
+  /** The values of one of its metrics by their labels, as `group=matcher.latest`; `` for one without. */
+  metric(name: string): Promise<ReadonlyMap<string, number>>;
 }
 
 /** Real engines with the topics and tables that a matcher needs. */
@@ -123,14 +125,23 @@ export async function createMatcherWorld(): Promise<MatcherWorld> {
       const registry = new Registry();
       const deps = { logger: silent, metrics: createMetrics(metricCatalogue, registry), now: Date.now };
       const service = createMatcher(loadConfig(matcherVariables, { ...env, ...settings }), deps);
+      const metric: TestMatcher["metric"] = async (name) => {
+        const found = await registry.getSingleMetric(name)?.get();
+        return new Map(
+          found?.values.map(({ labels, value }) => [
+            Object.entries(labels)
+              .map(([label, of]) => `${label}=${of}`)
+              .join(),
+            value,
+          ]),
+        );
+      };
       const knows = async (version: number): Promise<void> => {
-        const known = async (): Promise<number> => {
-          const gauge = await registry.getSingleMetric("ethhook_matcher_filter_version")?.get();
-          return gauge?.values[0]?.value ?? 0;
-        };
+        const known = async (): Promise<number> =>
+          (await metric("ethhook_matcher_filter_version")).get("") ?? 0;
         await until("the version that the matcher knows", known, (found) => found >= version);
       };
-      return { ...service, knows };
+      return { ...service, knows, metric };
     },
     async stop() {
       await producer.stop();

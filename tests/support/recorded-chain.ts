@@ -28,6 +28,8 @@ export interface RecordedChain {
   readonly head: RecordedBlock;
   /** Makes the next block the head and announces it. @returns false when there is none. */
   next(): boolean;
+  /** From the number of its first block on, the chain is this branch; only its last block is announced. */
+  reorg(branch: readonly RecordedBlock[]): void;
   /** Calls answered so far, by method. */
   readonly calls: ReadonlyMap<string, number>;
   /** Sockets that are subscribed to `newHeads`. */
@@ -36,7 +38,8 @@ export interface RecordedChain {
 }
 
 export async function startRecordedChain(options: RecordedChainOptions): Promise<RecordedChain> {
-  const { blocks, chainId, finalizedDepth } = options;
+  const { chainId, finalizedDepth } = options;
+  let blocks = options.blocks;
   let visible = options.visible ?? blocks.length;
   const calls = new Map<string, number>();
   const subscribed = new Map<WebSocket, string>();
@@ -78,7 +81,20 @@ export async function startRecordedChain(options: RecordedChainOptions): Promise
     const block = blocks[visible];
     if (!block) return false;
     visible += 1;
-    const { transactions: _, ...header } = block.block;
+    announce(block);
+    return true;
+  }
+
+  function reorg(branch: readonly RecordedBlock[]): void {
+    const from = Number(branch[0]?.block.number);
+    blocks = [...blocks.filter(({ block }) => Number(block.number) < from), ...branch];
+    visible = blocks.length;
+    const head = branch.at(-1);
+    if (head) announce(head);
+  }
+
+  function announce({ block }: RecordedBlock): void {
+    const { transactions: _, ...header } = block;
     for (const [socket, subscription] of subscribed) {
       socket.send(
         JSON.stringify({
@@ -88,7 +104,6 @@ export async function startRecordedChain(options: RecordedChainOptions): Promise
         }),
       );
     }
-    return true;
   }
   const timer = options.paceMs === undefined ? undefined : setInterval(next, options.paceMs);
 
@@ -102,6 +117,7 @@ export async function startRecordedChain(options: RecordedChainOptions): Promise
       return head;
     },
     next,
+    reorg,
     calls,
     subscribers: () => subscribed.size,
     async stop() {

@@ -1,5 +1,5 @@
 import { AbiCoder, EventFragment, id, keccak256, ParamType, toUtf8Bytes, type Result } from "ethers";
-import type { Comparison, Condition, FilterableLog, Path } from "@ethhook/schemas";
+import type { Comparison, Condition, FilterableLog, Path } from "@ethhook/schemas/filter";
 
 /**
  * The filter language once more, slow and plain: values are decoded by ethers and compared as numbers and text.

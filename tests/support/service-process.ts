@@ -28,7 +28,13 @@ export async function startServiceProcess(
   const child = spawn(process.execPath, [`services/${name}/src/main.ts`], {
     cwd: root,
     // The line that says on which port it listens is written at this level.
-    env: { PATH: process.env["PATH"], HTTP_PORT: "0", ...env, LOG_LEVEL: "info" },
+    env: {
+      PATH: process.env["PATH"],
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
+      HTTP_PORT: "0",
+      ...env,
+      LOG_LEVEL: "info",
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const lines: string[] = [];

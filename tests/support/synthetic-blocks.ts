@@ -127,6 +127,8 @@ export interface SyntheticBranch {
   readonly salt?: string;
   /** Parent of the first block. */
   readonly parentHash?: string;
+  /** False leaves receiptsRoot made up: it costs the most. */
+  readonly withReceiptsRoot?: boolean;
 }
 
 /** Consecutive blocks with ERC-20-like logs of a few contracts, a few logs a transaction. */
@@ -142,6 +144,7 @@ export async function makeSyntheticBranch(spec: SyntheticBranch): Promise<Record
       timestamp: 1_700_000_000 + number,
       transactions,
       ...(spec.salt === undefined ? {} : { salt: spec.salt }),
+      withReceiptsRoot: spec.withReceiptsRoot ?? true,
     });
     blocks.push(block);
     parentHash = block.block.hash;

@@ -33,6 +33,36 @@ export const lagBoard: Dashboard = {
       ],
     },
     {
+      title: "Groups that wait for finality, read from the matchers",
+      panels: [
+        {
+          title: "Final and not matched yet",
+          description:
+            "How long ago its block became final, by chain. The delay of finality itself is not in it.",
+          unit: "s",
+          queries: [gauge("max", "ethhook_matcher_eligible_seconds", ["group", "chain"], groups)],
+        },
+        {
+          title: "Logs that are final and not matched yet",
+          description: "At most so many, by chain.",
+          unit: "short",
+          queries: [gauge("max", "ethhook_matcher_eligible_logs", ["group", "chain"], groups)],
+        },
+        {
+          title: "Named lists in memory",
+          description: "Addresses of all lists, in each matcher.",
+          unit: "short",
+          queries: [gauge("max", "ethhook_matcher_list_addresses", ["instance"])],
+        },
+        {
+          title: "Memory of named lists",
+          description: "Of each matcher.",
+          unit: "bytes",
+          queries: [gauge("max", "ethhook_matcher_list_bytes", ["instance"])],
+        },
+      ],
+    },
+    {
       title: "Danger",
       panels: [
         {

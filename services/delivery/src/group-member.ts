@@ -8,19 +8,27 @@ import type { TroubleKeeper } from "./trouble-keeper.ts";
 
 export interface GroupMember {
   start(): Promise<void>;
-  /** Fetches again when there is room. Call it often. */
-  tick(): void;
   stop(): Promise<void>;
   assigned(): boolean;
+  /** Why partitions stand still: records of a newer version. Empty when none does. */
+  standstills(): readonly string[];
   readonly crashed: Promise<Error>;
+}
+
+/** What a member needs of the pipeline. */
+export interface MemberPipeline extends Pick<Pipeline, "withdraw"> {
+  readonly dispatcher: Pick<Pipeline["dispatcher"], "open" | "secure" | "stats">;
+  readonly intake: Pick<Pipeline["intake"], "take">;
+  readonly sequencer: Pick<Pipeline["sequencer"], "restore">;
+  readonly removals: Pick<Pipeline["removals"], "restore">;
 }
 
 export interface GroupMemberDeps {
   readonly consumer: Consumer;
   readonly replayTopic: string;
-  readonly pipeline: Pipeline;
-  readonly releaseLoop: ReleaseLoop;
-  readonly trouble: TroubleKeeper;
+  readonly pipeline: MemberPipeline;
+  readonly releaseLoop: Pick<ReleaseLoop, "assigned">;
+  readonly trouble: Pick<TroubleKeeper, "assigned" | "flush">;
   readonly orders: Pick<PostgresOrders, "heads" | "takenBack">;
   readonly now: () => number;
   readonly logger: Logger;
@@ -30,6 +38,8 @@ export interface GroupMemberDeps {
 const queuedMax = 2_000;
 const queuedBytesMax = 8 * 1_048_576;
 
+/** How often a full memory is looked at again. */
+const fetchAgainMs = 10;
 /** Left of a drain's time for the commit. */
 const settleMarginMs = 500;
 const restoreAgainMs = 1_000;
@@ -39,6 +49,10 @@ export function createGroupMember(deps: GroupMemberDeps): GroupMember {
   const { consumer, pipeline, logger, now } = deps;
   const { dispatcher, intake, sequencer, removals } = pipeline;
   let held: readonly TopicPartition[] = [];
+  /** Runs only while partitions are held: a hundred wake-ups a second are too many for a process with nothing to do. */
+  let holding: NodeJS.Timeout | undefined;
+  /** Partitions with a record of a newer version, and why they stand still: only an upgrade moves them on. */
+  const newer = new Map<string, string>();
   let assignedAtMs = 0;
   /** Raised with each assignment and revocation: what was begun for an earlier one is void. */
   let epoch = 0;
@@ -55,7 +69,9 @@ export function createGroupMember(deps: GroupMemberDeps): GroupMember {
     if (full(1)) hold();
     if (newerFrom === null) return;
     consumer.pause(batch);
-    const reason = `${batch.topic}/${batch.partition}@${newerFrom} was written by a newer version: upgrade this process`;
+    const name = nameOf(batch);
+    const reason = `${name}@${newerFrom} was written by a newer version: upgrade this process`;
+    newer.set(name, reason);
     logger.error({ event: "delivery.newer" }, new PipelineError("MESSAGE_NEWER", "crash", reason).message);
   }
 
@@ -70,18 +86,25 @@ export function createGroupMember(deps: GroupMemberDeps): GroupMember {
     if (held.length > 0) return;
     held = consumer.assigned();
     for (const partition of held) consumer.pause(partition);
+    holding = setInterval(letGo, fetchAgainMs);
+  }
+
+  function released(): readonly TopicPartition[] {
+    const mine = held;
+    held = [];
+    clearInterval(holding);
+    return mine;
   }
 
   function letGo(): void {
-    if (held.length === 0 || full(0.5)) return;
-    const mine = held;
-    held = [];
-    for (const partition of mine) consumer.resume(partition);
+    if (full(0.5)) return;
+    for (const partition of released()) if (!newer.has(nameOf(partition))) consumer.resume(partition);
   }
 
   async function onAssigned(given: readonly TopicPartition[]): Promise<void> {
     epoch += 1;
-    held = [];
+    released();
+    newer.clear();
     assignedAtMs = now();
     const partitions = [...new Set(given.map(({ partition }) => partition))];
     await deps.trouble.assigned(partitions).catch((error: unknown) => {
@@ -124,9 +147,14 @@ export function createGroupMember(deps: GroupMemberDeps): GroupMember {
   return {
     start: () =>
       consumer.start({ onBatch, onAssigned, onRevoking, onCrash: (error) => crash.resolve(error) }),
-    tick: letGo,
-    stop: () => consumer.stop(),
+    async stop() {
+      await consumer.stop();
+      released();
+    },
     assigned: () => consumer.assigned().length > 0,
+    standstills: () => [...newer.values()],
     crashed: crash.promise,
   };
 }
+
+const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;

@@ -1,12 +1,13 @@
 import type { Metrics } from "@ethhook/kit";
 import type { OpossumBreakers } from "./adapters/opossum-breakers.ts";
 import type { Dispatcher } from "./core/dispatcher.ts";
-import type { Observer } from "./core/ports.ts";
+import { parkReasons, type Observer } from "./core/ports.ts";
 
 export interface Watched {
   readonly dispatcher: Pick<Dispatcher, "stats" | "oldestOpenMs">;
   readonly breakers: Pick<OpossumBreakers, "states">;
   readonly pendingWrites: () => number;
+  readonly parkedByReason: () => ReadonlyMap<string, number>;
 }
 
 export interface MetricsObserver extends Observer {
@@ -42,7 +43,11 @@ export function createMetricsObserver(metrics: Metrics): MetricsObserver {
     dropped: () => dropped.inc(),
     buried: (reason) => dead.inc({ reason }),
     released: (rows) => released.inc(rows),
-    watch({ dispatcher, breakers, pendingWrites }) {
+    watch({ dispatcher, breakers, pendingWrites, parkedByReason }) {
+      metrics.gauge("ethhook_delivery_parked_deliveries").collect(() => {
+        const rows = parkedByReason();
+        return parkReasons.map((reason) => [{ reason }, rows.get(reason) ?? 0] as const);
+      });
       metrics.gauge("ethhook_delivery_lanes").collect(() => [[{}, dispatcher.stats.lanes]]);
       metrics.gauge("ethhook_delivery_queued_jobs").collect(() => [[{}, dispatcher.stats.queued]]);
       metrics.gauge("ethhook_delivery_in_flight_requests").collect(() => [

@@ -64,7 +64,12 @@ export function createParts(config: DeliveryConfig, deps: DeliveryDeps): Parts {
   endpoints.onChange((before, after) => {
     if (before.status === "disabled" && after?.status === "enabled") trouble.pardon(after.id);
   });
-  observer.watch({ dispatcher, breakers, pendingWrites: () => stores.parking.pendingWrites });
+  observer.watch({
+    dispatcher,
+    breakers,
+    pendingWrites: () => stores.parking.pendingWrites,
+    parkedByReason: () => releaseLoop.parkedByReason(),
+  });
   const member = createGroupMember({
     consumer: createConsumer(config, deps),
     replayTopic: topology.deliveriesReplay.name,

@@ -1,6 +1,6 @@
 import type { Logger } from "@ethhook/kit";
 import type { Delivery } from "@ethhook/schemas";
-import type { PostgresRelease } from "./adapters/postgres-release.ts";
+import type { Backlog, PostgresRelease } from "./adapters/postgres-release.ts";
 import type { ReleasePlan } from "./core/release-plan.ts";
 
 /** Puts parked deliveries back on the log when they are due and their endpoint can take them. */
@@ -15,6 +15,8 @@ export interface ReleaseLoop {
   recovered(endpointId: string): void;
   /** Asks the store again what waits. */
   refresh(): void;
+  /** What waits for these partitions by reason, as the store last said: it is asked every 15 s anyway. */
+  parkedByReason(): ReadonlyMap<string, number>;
 }
 
 export interface ReleaseLoopDeps {
@@ -36,6 +38,7 @@ const troubleMs = 1_000;
 export function createReleaseLoop(deps: ReleaseLoopDeps): ReleaseLoop {
   const { plan, now, logger } = deps;
   let partitions: readonly number[] = [];
+  let byReason: ReadonlyMap<string, number> = new Map();
   let refreshDueMs = 0;
   let stopped = true;
   let timer: NodeJS.Timeout | undefined;
@@ -45,7 +48,9 @@ export function createReleaseLoop(deps: ReleaseLoopDeps): ReleaseLoop {
     const mine = partitions;
     const backlogs = mine.length === 0 ? [] : await deps.release.backlogs(mine);
     await deps.load(backlogs.map((backlog) => backlog.endpointId));
-    if (mine === partitions) plan.reset(backlogs);
+    if (mine !== partitions) return;
+    plan.reset(backlogs);
+    byReason = sumByReason(backlogs);
   }
 
   async function turn(): Promise<number> {
@@ -87,6 +92,7 @@ export function createReleaseLoop(deps: ReleaseLoopDeps): ReleaseLoop {
     },
     async assigned(mine) {
       partitions = mine;
+      byReason = new Map();
       await reload().catch((error: unknown) => {
         // Endpoints that answer go on without Postgres; what is parked waits for it anyway.
         logger.warn({ event: "release.unreadable", err: error }, "parked deliveries were not counted");
@@ -106,5 +112,16 @@ export function createReleaseLoop(deps: ReleaseLoopDeps): ReleaseLoop {
     refresh() {
       refreshDueMs = 0;
     },
+    parkedByReason: () => byReason,
   };
+}
+
+function sumByReason(backlogs: readonly Backlog[]): ReadonlyMap<string, number> {
+  const sums = new Map<string, number>();
+  for (const backlog of backlogs) {
+    for (const [reason, rows] of Object.entries(backlog.byReason)) {
+      sums.set(reason, (sums.get(reason) ?? 0) + rows);
+    }
+  }
+  return sums;
 }

@@ -6,7 +6,6 @@ import { createParts, type DeliveryDeps } from "./parts.ts";
 export type { DeliveryDeps } from "./parts.ts";
 
 const tickMs = 50;
-const fetchAgainMs = 10;
 const troubleMs = 1_000;
 const housekeepingMs = 10_000;
 /** Left of the budget for what is not written yet. */
@@ -36,10 +35,10 @@ export function createDelivery(config: DeliveryConfig, deps: DeliveryDeps): Serv
   return {
     async start() {
       await listener.start();
+      await stores.endpoints.checkKeys();
       await stores.producer.start();
       const every = (ms: number, run: () => void) => timers.push(setInterval(run, ms));
       every(tickMs, () => pipeline.tick());
-      every(fetchAgainMs, () => member.tick());
       every(troubleMs, () => void trouble.flush());
       every(housekeepingMs, housekeep);
       every(purgeMs, purge);
@@ -63,7 +62,7 @@ export function createDelivery(config: DeliveryConfig, deps: DeliveryDeps): Serv
       for (const timer of timers) clearInterval(timer);
     },
     notReady: () => {
-      const reasons: string[] = [];
+      const reasons = [...member.standstills()];
       if (!member.assigned()) reasons.push("no partition is assigned");
       if (!listener.connected()) reasons.push("Postgres does not answer");
       return reasons;

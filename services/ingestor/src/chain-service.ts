@@ -8,6 +8,7 @@ import type { Heads } from "./core/heads.ts";
 import type { Leadership } from "./core/leadership.ts";
 import type { Ledger } from "./core/ports.ts";
 import type { Provider } from "./core/rpc/provider.ts";
+import { whileSeated } from "./core/rpc/seated-source.ts";
 import { RpcError } from "./core/rpc/rpc-error.ts";
 import { parseHeader } from "./core/rpc/rpc-parse.ts";
 
@@ -93,7 +94,8 @@ export function createChainService(deps: ChainServiceDeps): ChainService {
         return writing;
       },
     };
-    follower = createFollower({ ...deps, ledger: seated }, tail);
+    const source = whileSeated(deps.source, seat, name);
+    follower = createFollower({ ...deps, source, ledger: seated }, tail);
     const running = loop.run(follower, seat);
     const lost = new Promise<void>((resolve) =>
       seat.addEventListener("abort", () => resolve(), { once: true }),
@@ -130,7 +132,8 @@ export function createChainService(deps: ChainServiceDeps): ChainService {
           logger.warn({ event: "head.malformed", provider: provider.name }, parsed.reason);
           return;
         }
-        const { value: header } = parsed;
+        // Not held to its hash: enough to wake up, not to publish by. Without transactions it is asked for again.
+        const header = { ...parsed.value, transactionHashes: null };
         loop.announce({ ...header, header, from: provider.name, seenAtMs: clock.now() });
       },
       onUp() {

@@ -4,6 +4,7 @@ import { createTopology, type Topology } from "@ethhook/topology";
 import { createKafkaLeadership } from "./adapters/kafka-leadership.ts";
 import { createKafkaLedger } from "./adapters/kafka-ledger.ts";
 import { createObserver } from "./adapters/metrics-observer.ts";
+import { type Network, realNetwork } from "./adapters/network.ts";
 import { createProviders } from "./adapters/providers.ts";
 import { collectStatus } from "./adapters/metrics-status.ts";
 import { createChainService, type ChainService } from "./chain-service.ts";
@@ -18,7 +19,13 @@ import { createProviderPool } from "./core/rpc/provider-pool.ts";
 
 export interface IngestorDeps extends ServiceDeps {
   readonly broker: Pick<Broker, "transactionalProducer" | "reader" | "consumer">;
+  /** Default: the real one. */
+  readonly clock?: Clock;
+  /** Default: the real one. */
+  readonly network?: Network;
 }
+
+export type { Clock, Network };
 
 /** Follows every chain that has a provider, each alone, and publishes its logs with the ledger. */
 export function createIngestor(settings: readonly ChainSettings[], deps: IngestorDeps): Service {
@@ -53,19 +60,28 @@ function staleAfterMs(blockTimeMs: number): number {
   return Math.max(3 * blockTimeMs, 2_000);
 }
 
+function realClock(now: () => number): Clock {
+  return {
+    now,
+    random: Math.random,
+    sleep: (delayMs, signal) =>
+      delay(delayMs, undefined, signal ? { signal } : undefined).catch(() => undefined),
+  };
+}
+
 /** Wires one chain's core to its adapters. */
 function assemble(settings: ChainSettings, topology: Topology, deps: IngestorDeps): ChainService {
   const { chain } = settings;
   const { blockTimeMs } = chain;
   const logger = deps.logger.child({ chain: chain.name });
-  const clock: Clock = {
-    now: deps.now,
-    random: Math.random,
-    sleep: (delayMs, signal) =>
-      delay(delayMs, undefined, signal ? { signal } : undefined).catch(() => undefined),
-  };
+  const clock = deps.clock ?? realClock(deps.now);
   const observer = createObserver({ chain, logger, metrics: deps.metrics, now: deps.now });
-  const providers = createProviders(settings, { clock, logger, onFailure: observer.failed });
+  const providers = createProviders(settings, {
+    clock,
+    network: deps.network ?? realNetwork,
+    logger,
+    onFailure: observer.failed,
+  });
   const announcers = providers.filter(({ kind }) => kind === "ws");
   const heads = createHeads({
     staleAfterMs: staleAfterMs(blockTimeMs),

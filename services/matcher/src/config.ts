@@ -1,4 +1,11 @@
-import { chainVariables, kafkaVariables, postgresVariables, type Config, type Variables } from "@ethhook/kit";
+import {
+  chainVariables,
+  groupVariables,
+  kafkaVariables,
+  postgresVariables,
+  type Config,
+  type Variables,
+} from "@ethhook/kit";
 import { z } from "zod";
 
 const groupNames = ["latest", "confirmed", "finalized"] as const;
@@ -8,13 +15,14 @@ export const matcherVariables = {
   ...kafkaVariables,
   ...postgresVariables,
   ...chainVariables,
+  ...groupVariables,
   MATCHER_GROUPS: {
     schema: z
       .string()
       .transform((text) => text.split(",").map((part) => part.trim()))
       .pipe(z.array(z.enum(groupNames, `expected some of ${groupNames.join(", ")}, comma-separated`)).min(1)),
     default: "latest,confirmed,finalized",
-    help: "Which finality groups this process takes part in, comma-separated: latest, confirmed, finalized.",
+    help: "Which finality groups this process takes part in, comma-separated: latest, confirmed, finalized. Some process must run latest: the others follow it.",
   },
 } as const satisfies Variables;
 

@@ -1,6 +1,7 @@
 import type { Broker, Logger, Pool } from "@ethhook/kit";
 import { finality as finalities, type Delivery, type Finality, type Log } from "@ethhook/schemas";
 import type { Topology } from "@ethhook/topology";
+import { leadGroup } from "./adapters/kafka-lead.ts";
 import { createKafkaLedgers } from "./adapters/kafka-ledgers.ts";
 import { createPostgresHistory } from "./adapters/postgres-history.ts";
 import { deliveriesOf } from "./core/deliveries.ts";
@@ -50,13 +51,12 @@ export function createRematcher({ broker, pool, topology, logger, now }: Rematch
   let set: FilterSet | undefined;
   const ignore = (): void => undefined;
 
-  /** A log is matched with what was recorded when it, or the log that it takes back, was first met. */
-  async function versionOf(group: Finality, log: Log, partition: number): Promise<number | undefined> {
-    const key = `matcher.${group}:${log.chainId}:${partition}`;
-    const known = epochs.get(key) ?? readEpochs(pool, `matcher.${group}`, log.chainId, partition);
+  /** A log is matched in every group with what was recorded when it, or the log that it takes back, was first met. */
+  async function versionOf(log: Log, partition: number): Promise<number | undefined> {
+    const key = `${log.chainId}:${partition}`;
+    const known = epochs.get(key) ?? readEpochs(pool, log.chainId, partition);
     epochs.set(key, known);
-    const sequence = log.kind === "removed" ? log.addedSequence : log.sequence;
-    return newestUpTo(await known, sequence);
+    return newestUpTo(await known, log.addedSequence);
   }
 
   async function filtersFor(version: number): Promise<FilterSet> {
@@ -87,10 +87,10 @@ export function createRematcher({ broker, pool, topology, logger, now }: Rematch
     async deliveriesOf(log, partition) {
       const made: Delivery[] = [];
       const chain = topology.chains.find(({ id }) => id === log.chainId);
+      const version = await versionOf(log, partition);
+      if (version === undefined || chain === undefined) return made;
+      const filters = await filtersFor(version);
       for (const group of finalities.options) {
-        const version = await versionOf(group, log, partition);
-        if (version === undefined || chain === undefined) continue;
-        const filters = await filtersFor(version);
         const matches = filters.match(log, group, version);
         if (matches.length === 0 || (group !== "latest" && (await statusOf(log, group)) !== "final"))
           continue;
@@ -170,16 +170,11 @@ async function newestVersion(pool: Pool, endpointId: string): Promise<FilterVers
   return rows[0];
 }
 
-async function readEpochs(
-  pool: Pool,
-  group: string,
-  chainId: number,
-  partition: number,
-): Promise<readonly Epoch[]> {
+async function readEpochs(pool: Pool, chainId: number, partition: number): Promise<readonly Epoch[]> {
   const { rows } = await pool.query<Epoch>(
     `SELECT from_sequence AS "fromSequence", version FROM matcher_epochs
      WHERE group_id = $1 AND chain_id = $2 AND partition = $3 ORDER BY from_sequence`,
-    [group, chainId, partition],
+    [leadGroup, chainId, partition],
   );
   return rows;
 }

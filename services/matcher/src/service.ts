@@ -2,21 +2,27 @@ import {
   createKafka,
   createPostgres,
   type Broker,
+  type KafkaAdmin,
+  type Metrics,
   type Pool,
   type Service,
   type ServiceDeps,
 } from "@ethhook/kit";
+import type { Finality } from "@ethhook/schemas";
 import { createTopology } from "@ethhook/topology";
-import { createKafkaGroup, type KafkaGroup } from "./adapters/kafka-group.ts";
+import { createKafkaGates, type KafkaGates } from "./adapters/kafka-gates.ts";
+import { createKafkaGroup, type KafkaGroup, type KafkaGroupDeps } from "./adapters/kafka-group.ts";
+import { createKafkaLead, leadGroup, type KafkaLead } from "./adapters/kafka-lead.ts";
 import { createKafkaLedgers } from "./adapters/kafka-ledgers.ts";
 import { createKafkaOutbox } from "./adapters/kafka-outbox.ts";
-import { createPostgresEpochs, type PostgresEpochs } from "./adapters/postgres-epochs.ts";
-import { createPostgresFilters } from "./adapters/postgres-filters.ts";
+import { createPostgresEpochs } from "./adapters/postgres-epochs.ts";
+import { createPostgresFilters, type PostgresFilters } from "./adapters/postgres-filters.ts";
 import type { MatcherConfig } from "./config.ts";
+import type { Wait } from "./core/ledger.ts";
 
 export interface MatcherDeps extends ServiceDeps {
   /** Stands in for Kafka in tests and benchmarks. */
-  readonly broker?: Broker;
+  readonly broker?: Broker & { admin(): Pick<KafkaAdmin, "committedOffsets" | "close"> };
 }
 
 /** The matcher: reads `logs.*`, matches against the filters in memory, writes `deliveries`. Starts nothing. */
@@ -51,44 +57,48 @@ export function createMatcher(config: MatcherConfig, deps: MatcherDeps): Service
     topology,
     logger,
     onAdvance: (chainId) => {
-      for (const group of groups) group.ledgerAdvanced(chainId);
+      for (const one of gates) one.ledgerAdvanced(chainId);
     },
     onCrash: crashed.resolve,
   });
   const waits = config.MATCHER_GROUPS.some((finality) => finality !== "latest");
-  const epochs: PostgresEpochs[] = [];
+  const epochs = createPostgresEpochs(leadGroup, pool, logger);
+  const gates: KafkaGates[] = [];
+  const leads: KafkaLead[] = [];
   const groups: readonly KafkaGroup[] = config.MATCHER_GROUPS.map((finality) => {
     const groupId = `matcher.${finality}`;
-    const log = createPostgresEpochs(groupId, pool, logger);
-    epochs.push(log);
     const topics = topology.logs.all.map((topic) => topic.name);
     const consumer = broker.consumer({
       groupId,
       topics,
       pauseAbove: unsettledMax,
       resumeBelow: unsettledMax / 2,
+      sessionTimeoutMs: config.SESSION_TIMEOUT_MS,
+      heartbeatIntervalMs: Math.floor(config.SESSION_TIMEOUT_MS / 4),
     });
+    const follow = (wait: Wait): KafkaGroupDeps["role"] => {
+      const lead = createKafkaLead({ admin: broker.admin(), pool, topology, logger });
+      leads.push(lead);
+      const gate = createKafkaGates({ wait, consumer, lead, ledgers, logger });
+      gates.push(gate);
+      return { kind: "follows", lead, gates: gate };
+    };
+    const role: KafkaGroupDeps["role"] = finality === "latest" ? { kind: "leads", epochs } : follow(finality);
     return createKafkaGroup({
       groupId,
       finality,
       topology,
       consumer,
       filters,
-      epochs: log,
+      role,
       outbox,
-      ledgers,
       logger,
       metrics,
       now,
       onCrash: crashed.resolve,
     });
   });
-  metrics
-    .gauge("ethhook_matcher_filters")
-    .collect(() => config.MATCHER_GROUPS.map((finality) => [{ finality }, filters.size(finality)]));
-  metrics
-    .gauge("ethhook_matcher_partitions_stopped")
-    .collect(() => groups.map((group) => [{ group: group.groupId }, group.problems().length]));
+  observe(metrics, config.MATCHER_GROUPS, filters, groups);
 
   return {
     async start() {
@@ -100,7 +110,8 @@ export function createMatcher(config: MatcherConfig, deps: MatcherDeps): Service
     async stop() {
       await Promise.all(groups.map((group) => group.stop()));
       await ledgers.stop();
-      for (const log of epochs) log.stop();
+      await Promise.all(leads.map((lead) => lead.stop()));
+      epochs.stop();
       await producer.stop();
       await filters.stop();
       await pool.end();
@@ -113,6 +124,33 @@ export function createMatcher(config: MatcherConfig, deps: MatcherDeps): Service
     },
     crashed: crashed.promise,
   };
+}
+
+/** Gauges that are read when they are scraped. */
+function observe(
+  metrics: Metrics,
+  finalities: readonly Finality[],
+  filters: PostgresFilters,
+  groups: readonly KafkaGroup[],
+): void {
+  metrics
+    .gauge("ethhook_matcher_filters")
+    .collect(() => finalities.map((finality) => [{ finality }, filters.size(finality)]));
+  metrics.gauge("ethhook_matcher_list_addresses").collect(() => [[{}, filters.lists().addresses]]);
+  metrics.gauge("ethhook_matcher_list_bytes").collect(() => [[{}, filters.lists().bytes]]);
+  metrics
+    .gauge("ethhook_matcher_partitions_stopped")
+    .collect(() => groups.map((group) => [{ group: group.groupId }, group.problems().length]));
+  const eligible = () =>
+    groups.flatMap(({ groupId: group, eligible: of }) =>
+      of().map(({ chain, logs, seconds }) => ({ labels: { group, chain }, logs, seconds })),
+    );
+  metrics
+    .gauge("ethhook_matcher_eligible_logs")
+    .collect(() => eligible().map(({ labels, logs }) => [labels, logs] as const));
+  metrics
+    .gauge("ethhook_matcher_eligible_seconds")
+    .collect(() => eligible().map(({ labels, seconds }) => [labels, seconds] as const));
 }
 
 /** Records of one partition in memory at most: with 48 partitions and three groups, a bound on all. */

@@ -36,8 +36,9 @@ export async function bareConsume(
 ): Promise<Consumer> {
   const consumer = kafka.consumer({ groupId: options.groupId, maxWaitTimeInMs: 100, minBytes: 1 });
   const offsets = new Map<number, string>();
-  const joined = new Promise<void>((resolve) => {
-    consumer.on(consumer.events.GROUP_JOIN, () => resolve());
+  // Only with its first fetch has a consumer asked where the topic ends.
+  const positioned = new Promise<void>((resolve) => {
+    consumer.on(consumer.events.FETCH, () => resolve());
   });
   await consumer.connect();
   await consumer.subscribe({ topic: options.topic, fromBeginning: options.fromEnd !== true });
@@ -55,6 +56,7 @@ export async function bareConsume(
     consumer.commitOffsets(commits).catch(() => undefined);
   }, 1_000);
   timer.unref();
-  await joined;
+  consumer.on(consumer.events.DISCONNECT, () => clearInterval(timer));
+  await positioned;
   return consumer;
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { migratePostgres } from "@ethhook/scripts/migrate";
+import { id } from "ethers";
 import pg from "pg";
 
 /** What the benchmark's endpoints listen to. */
@@ -66,17 +67,27 @@ export async function createFilterDatabase(
       addresses,
     ]);
   }
-  // The old design's table: what an event is looked up in.
-  await query(
-    url.href,
-    `CREATE TABLE old_filters AS SELECT endpoint_id, address, filter #>> '{topics,0}' AS topic0
-     FROM (SELECT endpoint_id, subscription -> 'filter' AS filter FROM filter_versions) AS one
-     LEFT JOIN LATERAL jsonb_array_elements_text(CASE jsonb_typeof(filter -> 'addresses') WHEN 'array' THEN filter -> 'addresses' END) AS address ON true`,
-  );
-  await query(url.href, "CREATE INDEX old_filters_address ON old_filters (address)");
-  await query(url.href, "CREATE INDEX old_filters_topic0 ON old_filters (topic0) WHERE address IS NULL");
+  await createOldTable(url.href);
   await query(url.href, "VACUUM ANALYZE");
   return url.href;
+}
+
+/** What the old design would look an event up in: a row for each endpoint and contract, or first topic, or list. */
+async function createOldTable(url: string): Promise<void> {
+  await query(
+    url,
+    `CREATE TABLE old_filters AS
+     SELECT endpoint_id, address, filter -> 'where' AS conditions,
+       CASE WHEN filter ? 'event' THEN $1 ELSE filter #>> '{topics,0}' END AS topic0,
+       (SELECT id FROM address_lists WHERE name = filter #>> '{addresses,list}') AS list_id
+     FROM (SELECT endpoint_id, subscription -> 'filter' AS filter FROM filter_versions) AS one
+     LEFT JOIN LATERAL jsonb_array_elements_text(CASE jsonb_typeof(filter -> 'addresses') WHEN 'array' THEN filter -> 'addresses' END) AS address ON true`,
+    [id("Transfer(address,address,uint256)")],
+  );
+  await query(url, "CREATE INDEX ON old_filters (address)");
+  await query(url, "CREATE INDEX ON old_filters (topic0) WHERE address IS NULL AND list_id IS NULL");
+  await query(url, "CREATE INDEX ON old_filters (list_id) WHERE list_id IS NOT NULL");
+  await query(url, "CREATE INDEX ON address_list_entries (address)");
 }
 
 async function query(url: string, text: string, values: unknown[] = []): Promise<void> {

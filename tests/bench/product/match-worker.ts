@@ -3,6 +3,7 @@ import { createMatcher } from "@ethhook/matcher";
 import { matcherVariables } from "@ethhook/matcher/config";
 import { metricCatalogue } from "@ethhook/topology";
 import pg from "pg";
+import type { BareDrain } from "../bare/match-loop.ts";
 import { serve } from "../load/worker.ts";
 
 export interface MatchWorkerSettings {
@@ -11,8 +12,8 @@ export interface MatchWorkerSettings {
 }
 
 export type MatchRequest =
-  /** Matches everything that stands in the topic, from its beginning. */
-  | { readonly kind: "drain"; readonly topic: string; readonly partitions: number; readonly logs: number }
+  /** Matches everything that stands in the topic, from its beginning; measured after so many logs. */
+  | ({ readonly kind: "drain"; readonly partitions: number } & BareDrain)
   | { readonly kind: "start" }
   | { readonly kind: "stop" };
 
@@ -27,7 +28,7 @@ export interface Drained {
 
 const group = "matcher.latest";
 const pollMs = 2;
-const logger = createLogger({ name: "bench", level: "warn" });
+const logger = createLogger({ name: "bench", level: "error" });
 
 /** The product's matcher in a process of its own. */
 await serve<MatchWorkerSettings, MatchRequest>(async ({ brokers, databaseUrl }) => {
@@ -52,14 +53,15 @@ await serve<MatchWorkerSettings, MatchRequest>(async ({ brokers, databaseUrl }) 
     await admin.close();
   }
 
-  /** Measures from the first logs, when filters are in memory and the group has formed, to the last. */
-  async function drain({ topic, partitions, logs }: MatchRequest & { kind: "drain" }): Promise<Drained> {
+  /** Measures from when the first logs are done, so that filters are in memory and the code is compiled, to the last. */
+  async function drain(request: MatchRequest & { kind: "drain" }): Promise<Drained> {
+    const { topic, partitions, logs, warmLogs } = request;
     await rewind(topic, partitions);
     const { matcher, count } = create();
     const done = (): Promise<number> => count("ethhook_matcher_logs_total");
     const starting = matcher.start();
-    let before = await done();
-    while (before === 0) {
+    let before = 0;
+    while (before < warmLogs) {
       await pause();
       before = await done();
     }

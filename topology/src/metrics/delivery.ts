@@ -44,7 +44,7 @@ export const deliveryMetrics = {
   },
   ethhook_delivery_parked_deliveries: {
     type: "gauge",
-    help: "Deliveries that wait in Postgres for partitions of this process, by reason.",
+    help: "Deliveries that wait in Postgres for partitions of this process, by reason; counted every 15 s.",
     labels: ["reason"],
   },
   ethhook_delivery_released_total: {

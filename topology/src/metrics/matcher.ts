@@ -32,6 +32,24 @@ export const matcherMetrics = {
     help: "Filters in memory by finality, those of recent versions included.",
     labels: ["finality"],
   },
+  ethhook_matcher_list_addresses: {
+    type: "gauge",
+    help: "Addresses of named lists in memory; one that stands in two lists counts twice.",
+  },
+  ethhook_matcher_list_bytes: {
+    type: "gauge",
+    help: "Bytes of the tables that hold the addresses of named lists.",
+  },
+  ethhook_matcher_eligible_logs: {
+    type: "gauge",
+    help: "Logs of blocks that have reached the group's finality, from the first block on with a log that this process has still to match: at most so many wait for it.",
+    labels: ["group", "chain"],
+  },
+  ethhook_matcher_eligible_seconds: {
+    type: "gauge",
+    help: "How long ago the first of those blocks reached the finality; 0 when nothing that is final waits.",
+    labels: ["group", "chain"],
+  },
   ethhook_matcher_filter_version: {
     type: "gauge",
     help: "Newest version of the filter set that is in memory.",

@@ -1,4 +1,4 @@
-import type { AttemptResource, DeliveryResource, DeliveryStatus } from "@ethhook/schemas";
+import type { AttemptResource, DeliveryResource, DeliveryStatus } from "@ethhook/schemas/api";
 import type { DeliveryHistory } from "../core/ports.ts";
 import type { SearchWindow } from "../core/search.ts";
 import type { ClickHouse } from "./clickhouse-client.ts";

@@ -1,4 +1,4 @@
-import type { StatisticsQuery } from "@ethhook/schemas";
+import type { StatisticsQuery } from "@ethhook/schemas/api";
 import type { HourStatistics, StatisticsStore } from "../core/ports.ts";
 import type { ClickHouse } from "./clickhouse-client.ts";
 import { instantText } from "./clickhouse-text.ts";

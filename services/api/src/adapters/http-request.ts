@@ -1,4 +1,4 @@
-import type { Operation, Problem } from "@ethhook/schemas";
+import type { Operation, Problem } from "@ethhook/schemas/api";
 import type { z } from "zod";
 import { answer, refuse, type Answer } from "../core/answer.ts";
 

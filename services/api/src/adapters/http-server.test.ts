@@ -1,5 +1,6 @@
 import { createLogger, createMetrics, Registry } from "@ethhook/kit";
-import { errorBody, operations, PipelineError, type OperationId } from "@ethhook/schemas";
+import { PipelineError } from "@ethhook/schemas";
+import { errorBody, operations, type OperationId } from "@ethhook/schemas/api";
 import { metricCatalogue } from "@ethhook/topology";
 import { expect, test } from "vitest";
 import { answer, refuse } from "../core/answer.ts";

@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
+import { PipelineError } from "@ethhook/schemas";
 import {
   apiErrorCatalogue,
   openApiDocument,
   operations,
-  PipelineError,
   type ErrorBody,
   type Operation,
   type OperationId,
-} from "@ethhook/schemas";
+} from "@ethhook/schemas/api";
 import type { ServiceDeps } from "@ethhook/kit";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { refuse, type Answer, type Refusal } from "../core/answer.ts";

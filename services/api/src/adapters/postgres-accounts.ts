@@ -1,5 +1,5 @@
 import { inTransaction, type Pool } from "@ethhook/kit";
-import type { ApiKeyResource, ApplicationResource, UserResource } from "@ethhook/schemas";
+import type { ApiKeyResource, ApplicationResource, UserResource } from "@ethhook/schemas/api";
 import type { AccountStore, StoredKey } from "../core/ports.ts";
 import { isUniqueViolation, reachingPostgres } from "./postgres-errors.ts";
 

@@ -1,5 +1,5 @@
 import { inTransaction, type Pool } from "@ethhook/kit";
-import type { AddressListResource } from "@ethhook/schemas";
+import type { AddressListResource } from "@ethhook/schemas/api";
 import type { AddressListStore } from "../core/ports.ts";
 import { instant } from "./postgres-accounts.ts";
 import { isCheckViolation, reachingPostgres } from "./postgres-errors.ts";

@@ -1,5 +1,6 @@
 import { inTransaction, type Pool, type PoolClient } from "@ethhook/kit";
-import { readEndpointSettings, type EndpointResource } from "@ethhook/schemas";
+import { readEndpointSettings } from "@ethhook/schemas";
+import type { EndpointResource } from "@ethhook/schemas/api";
 import type { EndpointChange, EndpointDraft, EndpointStore, Subscription } from "../core/ports.ts";
 import { afterItem, instant } from "./postgres-accounts.ts";
 import { reachingPostgres } from "./postgres-errors.ts";

@@ -1,5 +1,5 @@
 import type { Pool } from "@ethhook/kit";
-import type { ParkedResource } from "@ethhook/schemas";
+import type { ParkedResource } from "@ethhook/schemas/api";
 import type { ParkedStore } from "../core/ports.ts";
 import { instant } from "./postgres-accounts.ts";
 import { reachingPostgres } from "./postgres-errors.ts";

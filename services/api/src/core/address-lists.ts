@@ -1,4 +1,4 @@
-import { addressListSizeMax } from "@ethhook/schemas";
+import { addressListSizeMax } from "@ethhook/schemas/api";
 import { answer, refuse } from "./answer.ts";
 import type { Handlers } from "./operations.ts";
 import { pageOfTexts } from "./page.ts";

@@ -1,4 +1,4 @@
-import type { ApiErrorCode, Problem } from "@ethhook/schemas";
+import type { ApiErrorCode, Problem } from "@ethhook/schemas/api";
 
 /** What an operation ends with: a value or a refusal that the caller can act on. Throws are bugs. */
 export type Answer<T> = { readonly ok: true; readonly value: T } | Refusal;

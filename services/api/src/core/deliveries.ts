@@ -1,4 +1,4 @@
-import type { EndpointResource } from "@ethhook/schemas";
+import type { EndpointResource } from "@ethhook/schemas/api";
 import { answer, refuse, type Answer } from "./answer.ts";
 import type { Handlers } from "./operations.ts";
 import type { DeliveryHistory, EndpointStore, Outbox, ParkedStore, Vault } from "./ports.ts";

@@ -1,13 +1,12 @@
+import { dryRunLogsMax, type VerdictResource } from "@ethhook/schemas/api";
 import {
   compileFilter,
-  dryRunLogsMax,
   evaluate,
   parseFilter,
   type CompiledFilter,
   type FilterContext,
   type Verdict,
-  type VerdictResource,
-} from "@ethhook/schemas";
+} from "@ethhook/schemas/filter";
 import { answer, refuse } from "./answer.ts";
 import type { FilterChecker } from "./filter.ts";
 import type { Handlers } from "./operations.ts";

@@ -1,4 +1,5 @@
-import { endpointSettingsDefault, endpointPatch, type EndpointResource } from "@ethhook/schemas";
+import { endpointSettingsDefault } from "@ethhook/schemas";
+import { endpointPatch, type EndpointResource } from "@ethhook/schemas/api";
 import { expect, test } from "vitest";
 import { planUpdate } from "./endpoints.ts";
 

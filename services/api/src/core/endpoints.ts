@@ -1,4 +1,5 @@
-import type { EndpointPatch, EndpointResource, EndpointSettings } from "@ethhook/schemas";
+import type { EndpointSettings } from "@ethhook/schemas";
+import type { EndpointPatch, EndpointResource } from "@ethhook/schemas/api";
 import { answer, refuse, type Answer } from "./answer.ts";
 import type { FilterChecker } from "./filter.ts";
 import { pageOf } from "./page.ts";

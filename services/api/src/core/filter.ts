@@ -1,4 +1,5 @@
-import { parseFilter, type FilterContext, type FilterProblem, type Problem } from "@ethhook/schemas";
+import type { Problem } from "@ethhook/schemas/api";
+import { parseFilter, type FilterContext, type FilterProblem } from "@ethhook/schemas/filter";
 import { answer, refuse, type Answer } from "./answer.ts";
 import type { AddressListStore } from "./ports.ts";
 

@@ -1,4 +1,4 @@
-import type { OperationId, OperationInput, OperationOutput, Operations } from "@ethhook/schemas";
+import type { OperationId, OperationInput, OperationOutput, Operations } from "@ethhook/schemas/api";
 import type { Answer } from "./answer.ts";
 
 /** Who asks. `userId` is empty for the administrator, who owns nothing. */

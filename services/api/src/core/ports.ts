@@ -1,23 +1,21 @@
+import type { Delivery, EndpointSettings } from "@ethhook/schemas";
 import type {
   AddressListResource,
   ApiKeyResource,
   ApplicationResource,
-  CompiledFilter,
-  FilterableLog,
   AttemptQuery,
   AttemptResource,
-  Delivery,
   DeliveryQuery,
   DeliveryResource,
   EndpointHealth,
   EndpointQuery,
   EndpointResource,
-  EndpointSettings,
   EndpointStatus,
   ParkedResource,
   StatisticsQuery,
   UserResource,
-} from "@ethhook/schemas";
+} from "@ethhook/schemas/api";
+import type { CompiledFilter, FilterableLog } from "@ethhook/schemas/filter";
 import type { Histogram } from "./histogram.ts";
 import type { SearchWindow } from "./search.ts";
 

@@ -1,4 +1,4 @@
-import { attemptQuery, deliveryQuery } from "@ethhook/schemas";
+import { attemptQuery, deliveryQuery } from "@ethhook/schemas/api";
 import { expect, test } from "vitest";
 import { attemptWindow, deliveryWindow, nextAfter } from "./search.ts";
 

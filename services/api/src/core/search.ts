@@ -1,4 +1,4 @@
-import type { AttemptQuery, DeliveryQuery } from "@ethhook/schemas";
+import type { AttemptQuery, DeliveryQuery } from "@ethhook/schemas/api";
 import { answer, refuse, type Answer } from "./answer.ts";
 
 /** Which part of the past a page is taken from: newest first, both ends in Unix milliseconds. */

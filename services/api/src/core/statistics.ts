@@ -1,4 +1,4 @@
-import { statisticsHoursMax, type StatisticsCounts } from "@ethhook/schemas";
+import { statisticsHoursMax, type StatisticsCounts } from "@ethhook/schemas/api";
 import { answer, refuse } from "./answer.ts";
 import { addHistograms, percentile, type Histogram } from "./histogram.ts";
 import type { Handlers } from "./operations.ts";

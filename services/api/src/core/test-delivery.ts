@@ -1,4 +1,5 @@
-import type { Delivery, EndpointResource } from "@ethhook/schemas";
+import type { Delivery } from "@ethhook/schemas";
+import type { EndpointResource } from "@ethhook/schemas/api";
 
 const zeroHash = `0x${"0".repeat(64)}`;
 const zeroAddress = `0x${"0".repeat(40)}`;

@@ -8,6 +8,8 @@ export interface Backlog {
   readonly rows: number;
   /** Unix ms of the earliest due row. */
   readonly nextDueMs: number;
+  /** The rows by why they wait. */
+  readonly byReason: Readonly<Record<string, number>>;
 }
 
 /** An endpoint that can take some of its due rows. */
@@ -42,6 +44,21 @@ export interface PostgresRelease {
 
 type Row = Pick<ParkedRow, "endpoint_id" | "replay" | "attempts_made" | "attempts" | "payload">;
 
+interface BacklogRow {
+  readonly endpoint_id: string;
+  readonly rows: number;
+  readonly next_due: Date | null;
+  readonly by_reason: Readonly<Record<string, number>>;
+}
+
+const backlogsByReason = `
+  SELECT endpoint_id, sum(rows)::bigint AS rows, min(next_due) AS next_due, json_object_agg(reason, rows) AS by_reason
+  FROM (
+    SELECT endpoint_id, reason, count(*) AS rows, min(due_at) FILTER (WHERE order_key = '') AS next_due
+    FROM parked_deliveries WHERE partition = ANY($1) GROUP BY endpoint_id, reason
+  ) by_reason
+  GROUP BY endpoint_id`;
+
 const takeDue = `
   DELETE FROM parked_deliveries p USING (
     SELECT due.webhook_id, due.replay
@@ -73,15 +90,12 @@ export function createPostgresRelease(pool: Pool): PostgresRelease {
       );
     },
     async backlogs(partitions) {
-      const { rows } = await pool.query<{ endpoint_id: string; rows: number; next_due: Date | null }>(
-        `SELECT endpoint_id, count(*) AS rows, min(due_at) FILTER (WHERE order_key = '') AS next_due
-         FROM parked_deliveries WHERE partition = ANY($1) GROUP BY endpoint_id`,
-        [partitions],
-      );
+      const { rows } = await pool.query<BacklogRow>(backlogsByReason, [partitions]);
       return rows.map((row) => ({
         endpointId: row.endpoint_id,
         rows: row.rows,
         nextDueMs: row.next_due?.getTime() ?? Number.POSITIVE_INFINITY,
+        byReason: row.by_reason,
       }));
     },
     release: (requests, nowMs, publish) =>

@@ -25,15 +25,17 @@ export interface DeadLetters {
 }
 
 /** Why a delivery waits. `ordered`: behind one that failed. `sending`: a POST is under way, and takes long. */
-export type ParkReason =
-  | "retry"
-  | "breaker"
-  | "throttled"
-  | "busy"
-  | "paused"
-  | "disabled"
-  | "ordered"
-  | "sending";
+export type ParkReason = (typeof parkReasons)[number];
+export const parkReasons = [
+  "retry",
+  "breaker",
+  "throttled",
+  "busy",
+  "paused",
+  "disabled",
+  "ordered",
+  "sending",
+] as const;
 
 /** A delivery that waits for later. */
 export interface Parked {

@@ -1,17 +1,17 @@
-import { Pool } from "undici";
 import { RpcError } from "../core/rpc/rpc-error.ts";
 import type { RpcTransport } from "../core/rpc/transport.ts";
 import { failureOf, type RpcAnswer } from "./json-rpc-answer.ts";
 import { largeAnswerBytes, parseLargeAnswer } from "./large-answer.ts";
+import { type HttpPool, type Network, realNetwork } from "./network.ts";
 
 export interface HttpJsonRpcOptions {
   readonly url: string;
   readonly name: string;
   readonly requestTimeoutMs: number;
+  /** Default: the real one. */
+  readonly network?: Network;
 }
 
-const connectionsMax = 16;
-const bodyBytesMax = 512 * 1_048_576;
 const lateCodes: ReadonlySet<string> = new Set([
   "UND_ERR_HEADERS_TIMEOUT",
   "UND_ERR_BODY_TIMEOUT",
@@ -28,7 +28,7 @@ export function createHttpJsonRpc(options: HttpJsonRpcOptions): RpcTransport {
       }
     : {};
   const headers = { "content-type": "application/json", ...login };
-  let pool: Pool | undefined;
+  let pool: HttpPool | undefined;
 
   async function request(method: string, params: readonly unknown[]): Promise<unknown> {
     const where = `${method} at ${options.name}`;
@@ -56,9 +56,7 @@ export function createHttpJsonRpc(options: HttpJsonRpcOptions): RpcTransport {
     isUp: () => pool !== undefined,
     request,
     start(events) {
-      // Both count silence, not the length of an answer: 150 MB may take their time.
-      const silence = { headersTimeout: options.requestTimeoutMs, bodyTimeout: options.requestTimeoutMs };
-      pool ??= new Pool(origin, { connections: connectionsMax, maxResponseSize: bodyBytesMax, ...silence });
+      pool ??= (options.network ?? realNetwork).openPool(origin, options.requestTimeoutMs);
       events.onUp();
     },
     stop() {

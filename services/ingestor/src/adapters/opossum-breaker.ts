@@ -29,6 +29,8 @@ export function createOpossumBreaker({ onOpen, onClose }: BreakerOptions): Break
     resetTimeout: resetTimeoutMs,
     rollingCountTimeout: 10_000,
     rollingPercentilesEnabled: false,
+    // A timer a second for every provider, and nobody listens.
+    enableSnapshots: false,
     errorFilter: (error) => error instanceof RpcError && healthy.has(error.failure),
   });
   breaker.on("open", onOpen);

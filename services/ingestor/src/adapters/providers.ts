@@ -6,11 +6,13 @@ import { createBudget } from "../core/rpc/budget.ts";
 import { createProvider, type Provider } from "../core/rpc/provider.ts";
 import type { RpcError } from "../core/rpc/rpc-error.ts";
 import { createHttpJsonRpc } from "./http-json-rpc.ts";
+import type { Network } from "./network.ts";
 import { createOpossumBreaker } from "./opossum-breaker.ts";
 import { createWsJsonRpc } from "./ws-json-rpc.ts";
 
 export interface ProvidersDeps {
   readonly clock: Clock;
+  readonly network: Network;
   readonly logger: Logger;
   readonly onFailure: (provider: string, error: RpcError, method: string) => void;
 }
@@ -20,7 +22,7 @@ const probeIntervalMs = 10_000;
 
 /** Every provider of a chain's settings. Each has a breaker and a budget of its own, and starts nothing. */
 export function createProviders(settings: ChainSettings, deps: ProvidersDeps): readonly Provider[] {
-  const { clock, logger, onFailure } = deps;
+  const { clock, network, logger, onFailure } = deps;
   const names = new Map<string, number>();
 
   function make(url: string, kind: "ws" | "http"): Provider {
@@ -33,8 +35,9 @@ export function createProviders(settings: ChainSettings, deps: ProvidersDeps): r
             requestTimeoutMs,
             probeIntervalMs,
             reconnectDelayMs: (failures) => backoffMs(failures, clock.random()),
+            network,
           })
-        : createHttpJsonRpc({ url, name, requestTimeoutMs });
+        : createHttpJsonRpc({ url, name, requestTimeoutMs, network });
     const breaker = createOpossumBreaker({
       onOpen: () =>
         logger.warn(

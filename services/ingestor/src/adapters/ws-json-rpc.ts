@@ -1,10 +1,9 @@
-import WebSocket from "ws";
 import { RpcError } from "../core/rpc/rpc-error.ts";
 import type { RpcTransport, TransportEvents } from "../core/rpc/transport.ts";
 import { failureOf } from "./json-rpc-answer.ts";
-import { largeAnswerBytes, parseLargeAnswer } from "./large-answer.ts";
+import { parseLargeAnswer } from "./large-answer.ts";
+import { type Network, realNetwork, type Socket } from "./network.ts";
 import type { PieceStream } from "./piece-stream.ts";
-import { streamLargeMessages } from "./ws-pieces.ts";
 
 export interface WsJsonRpcOptions {
   readonly url: string;
@@ -15,11 +14,12 @@ export interface WsJsonRpcOptions {
   readonly probeIntervalMs: number;
   /** Delay before connecting again, by number of failures in a row, 1-based. */
   readonly reconnectDelayMs: (failures: number) => number;
+  /** Default: the real one. */
+  readonly network?: Network;
 }
 
-/** A block's logs can be 150 MB of JSON. */
-const messageBytesMax = 512 * 1_048_576;
-const framesMax = 1_048_576;
+/** `readyState` of a socket that is connected. */
+const open = 1;
 /** Requests that wait for an answer on one socket. */
 const pendingMax = 1_024;
 
@@ -31,8 +31,9 @@ interface Pending {
 
 /** JSON-RPC over a WebSocket that rebuilds itself, with `newHeads`. Starts nothing until `start`. */
 export function createWsJsonRpc(options: WsJsonRpcOptions): RpcTransport {
+  const { network = realNetwork } = options;
   const pending = new Map<number, Pending>();
-  let socket: WebSocket | undefined;
+  let socket: Socket | undefined;
   let nextId = 1;
   let failures = 0;
   let running = false;
@@ -43,21 +44,17 @@ export function createWsJsonRpc(options: WsJsonRpcOptions): RpcTransport {
 
   function connect(): void {
     if (!running) return;
-    const opened = new WebSocket(options.url, {
-      perMessageDeflate: false,
-      // Text is parsed as JSON right after: invalid bytes fail there, and checking them twice costs as much as parsing.
-      skipUTF8Validation: true,
-      maxPayload: messageBytesMax,
-      // Some nodes send frames of a kilobyte, whatever the message.
-      maxFragments: framesMax,
-      handshakeTimeout: options.requestTimeoutMs,
-    });
+    const opened = network.openSocket(
+      options.url,
+      options.requestTimeoutMs,
+      (message) => void onLargeMessage(opened, message),
+    );
     socket = opened;
     let reason = "closed";
     opened.on("open", () => onOpen(opened));
     opened.on("message", (data) => {
       heardSinceProbe = true;
-      onMessage(opened, data as Buffer);
+      onMessage(opened, data);
     });
     opened.on("pong", () => (heardSinceProbe = true));
     opened.on("error", (error) => (reason = error.message));
@@ -66,8 +63,7 @@ export function createWsJsonRpc(options: WsJsonRpcOptions): RpcTransport {
     });
   }
 
-  function onOpen(opened: WebSocket): void {
-    streamLargeMessages(opened, largeAnswerBytes, (message) => void onLargeMessage(opened, message));
+  function onOpen(opened: Socket): void {
     heardSinceProbe = true;
     clearTimeout(timer);
     timer = setInterval(() => probe(opened), options.probeIntervalMs);
@@ -83,13 +79,13 @@ export function createWsJsonRpc(options: WsJsonRpcOptions): RpcTransport {
   }
 
   /** A half-open socket looks healthy: only an answer proves that someone is there. */
-  function probe(opened: WebSocket): void {
+  function probe(opened: Socket): void {
     if (!heardSinceProbe) return cut(opened, `no sign of life for ${options.probeIntervalMs} ms`);
     heardSinceProbe = false;
     opened.ping();
   }
 
-  function cut(opened: WebSocket, reason: string): void {
+  function cut(opened: Socket, reason: string): void {
     opened.terminate();
     if (socket === opened) onClose(reason);
   }
@@ -109,7 +105,7 @@ export function createWsJsonRpc(options: WsJsonRpcOptions): RpcTransport {
     timer = setTimeout(connect, delayMs);
   }
 
-  function onMessage(opened: WebSocket, data: Buffer): void {
+  function onMessage(opened: Socket, data: Buffer): void {
     let message: unknown;
     try {
       message = JSON.parse(data.toString());
@@ -129,7 +125,7 @@ export function createWsJsonRpc(options: WsJsonRpcOptions): RpcTransport {
   }
 
   /** The rest of the message follows while its list is read. */
-  async function onLargeMessage(opened: WebSocket, pieces: PieceStream): Promise<void> {
+  async function onLargeMessage(opened: Socket, pieces: PieceStream): Promise<void> {
     try {
       const message = await parseLargeAnswer(watched(pieces));
       const isWanted = typeof message["id"] === "number" && pending.has(message["id"]);
@@ -164,7 +160,7 @@ export function createWsJsonRpc(options: WsJsonRpcOptions): RpcTransport {
 
   function send(method: string, params: readonly unknown[], timeoutMs: number): Promise<unknown> {
     const opened = socket;
-    if (opened?.readyState !== WebSocket.OPEN)
+    if (opened?.readyState !== open)
       return Promise.reject(new RpcError("network", `${method} at ${options.name}: not connected`));
     if (pending.size >= pendingMax)
       return Promise.reject(

@@ -64,15 +64,16 @@ export function createChainLoop(deps: ChainLoopDeps): ChainLoop {
     for (;;) {
       const head = heads.take();
       if (head || signal.aborted) return head;
-      await sleepUntilWoken(deps.pollMs, signal);
+      await sleepUntilWoken(deps.pollMs);
       if (!signal.aborted && (!deps.isAnnounced() || heads.isQuiet(clock.now()))) await poll();
     }
   }
 
-  async function sleepUntilWoken(delayMs: number, signal: AbortSignal): Promise<void> {
+  /** `run` wakes it at the end of the signal: to listen to that here would add a listener at every wait. */
+  async function sleepUntilWoken(delayMs: number): Promise<void> {
     const woken = new AbortController();
     wake = () => woken.abort();
-    await clock.sleep(delayMs, AbortSignal.any([signal, woken.signal]));
+    await clock.sleep(delayMs, woken.signal);
     wake = undefined;
   }
 
@@ -97,6 +98,7 @@ export function createChainLoop(deps: ChainLoopDeps): ChainLoop {
       let pending: HeadNotice | undefined;
       let failures = 0;
       let isFirst = true;
+      signal.addEventListener("abort", () => wake?.(), { once: true });
       await untilConnected(signal);
       while (!signal.aborted) {
         try {

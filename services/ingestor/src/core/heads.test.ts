@@ -63,6 +63,18 @@ describe("which provider is stale", () => {
     expect(heads.overtaken(231)).toEqual(["a"]);
   });
 
+  test("a false head far above does not make every true one look old for ever", () => {
+    const heads = make();
+    heads.offer(head(1_000_000, "lie", "b", 10), undefined);
+    heads.offer(head(5, "x", "a", 20), undefined);
+    expect(heads.highest).toBe(1_000_000);
+    heads.offer(head(6, "y", "a", 120), undefined);
+    heads.offer(head(7, "z", "a", 220), undefined);
+    expect(heads.highest).toBe(7);
+    expect(heads.heardAtMs).toBe(220);
+    expect(heads.isQuiet(300)).toBe(false);
+  });
+
   test("no one, while the chain stands still for everybody", () => {
     const heads = make();
     heads.offer(head(1, "x", "a", 10), undefined);

@@ -20,7 +20,7 @@ export interface Heads {
   isQuiet(nowMs: number): boolean;
   /** When the newest head was heard of, Unix milliseconds; undefined before the first. */
   readonly heardAtMs: number | undefined;
-  /** The highest number that anyone announced. */
+  /** The highest number that anyone who is not stale announced last. */
   readonly highest: number | undefined;
 }
 
@@ -48,16 +48,23 @@ export function createHeads({ staleAfterMs, announcers, startedAtMs }: HeadsOpti
     return announcers.includes(provider) && nowMs - (heard.get(provider)?.atMs ?? startedAtMs) > staleAfterMs;
   }
 
+  /** What nobody stands by any more does not count: a false head far above would make every true one look old for ever. */
+  function highestNow(head: HeadNotice): number {
+    let number = head.number;
+    for (const other of heard.values()) {
+      if (head.seenAtMs - other.atMs <= staleAfterMs) number = Math.max(number, other.number);
+    }
+    return number;
+  }
+
   return {
     offer(head, tip) {
       const before = heard.get(head.from);
       // A repeated announcement of an old block is no sign of life of the chain.
       if (!before || head.number !== before.number)
         heard.set(head.from, { number: head.number, atMs: head.seenAtMs });
-      if (highest === undefined || head.number > highest) {
-        highest = head.number;
-        newestAtMs = head.seenAtMs;
-      }
+      if (highest === undefined || head.number > highest) newestAtMs = head.seenAtMs;
+      highest = highestNow(head);
       const isHigher = !tip || head.number > tip.number;
       const changedItsMind = before !== undefined && before.number >= head.number;
       if (!isHigher && (!changedItsMind || tip.hash === head.hash)) return false;

@@ -9,6 +9,7 @@ import { createCommitter } from "./committer.ts";
 import { createDrain } from "./drain.ts";
 import { createFetchLoop, type FetchLoopDeps } from "./fetch-loop.ts";
 import type { PartitionFetch } from "./fetch/fetch.ts";
+import { createFetchWait } from "./fetch-wait.ts";
 import { createFlowControl } from "./flow-control.ts";
 import type { ConsumerGroup } from "./group-hooks.ts";
 import type { KafkaMetrics } from "./kafka-metrics.ts";
@@ -40,8 +41,6 @@ const defaults = {
   maxBytesPerPartition: 1_048_576,
 } as const;
 
-/** How long a fetch waits at the broker for a first record; also the longest that a `resume` takes to act. */
-const fetchWaitMs = 100;
 const fetchBytesMax = 10_485_760;
 /** A disconnect that takes longer is cut. */
 const disconnectTimeoutMs = 5_000;
@@ -59,6 +58,7 @@ export function createConsumer(options: ConsumerOptions, deps: ConsumerDeps): Co
   const client = createClient({ ...deps.settings, logger });
   const ready = Promise.withResolvers<void>();
   const once = createLogOnce(Date.now);
+  const wait = createFetchWait();
   const flow = createFlowControl({ ...config, onResume: () => loop.wake() });
   const tracker = createOffsetTracker({
     onChange: (partition, unsettled) => flow.unsettledChanged(partition, unsettled),
@@ -81,11 +81,11 @@ export function createConsumer(options: ConsumerOptions, deps: ConsumerDeps): Co
 
   function loopDeps(): FetchLoopDeps {
     return {
-      limits: {
-        waitMs: fetchWaitMs,
+      limits: () => ({
+        waitMs: wait.waitMs(Date.now(), tracker.unsettled() === 0 && flow.paused() === 0),
         bytesMax: fetchBytesMax,
         partitionBytesMax: config.maxBytesPerPartition,
-      },
+      }),
       wanted: () => tracker.positions().filter((position) => !flow.isPaused(position)),
       isCurrent,
       onFetched: handOverAll,
@@ -119,6 +119,7 @@ export function createConsumer(options: ConsumerOptions, deps: ConsumerDeps): Co
     previous = assignmentOf(starts);
     group = joined;
     generation = joined.generationId ?? -1;
+    wait.active(Date.now());
     flow.reset();
     tracker.assign(starts);
     metrics.assigned(starts.length);
@@ -175,6 +176,7 @@ export function createConsumer(options: ConsumerOptions, deps: ConsumerDeps): Co
   /** Every partition's batch is handed over before the first handler that awaits is waited for. */
   async function handOverAll(fetches: readonly PartitionFetch[]): Promise<void> {
     const working: Promise<void>[] = [];
+    if (fetches.some(({ next, error }) => next !== undefined || error)) wait.active(Date.now());
     for (const { topic, partition, from, records, next } of fetches) {
       if (next === undefined || state !== "running" || flow.isPaused({ topic, partition })) continue;
       const offsets = records.map((record) => record.offset);

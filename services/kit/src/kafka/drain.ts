@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../logger.ts";
 import type { OffsetTracker } from "./offset-tracker.ts";
 import type { ConsumerHandlers } from "./types.ts";
@@ -32,11 +31,10 @@ export function createDrain(tracker: OffsetTracker, logger: Logger): Drain {
         }
       };
       const work = handlers?.onRevoking ? revoking() : allSettled;
-      const abort = new AbortController();
-      const wait = { signal: abort.signal };
-      const late = delay(Math.max(0, deadlineMs - Date.now()), undefined, wait).catch(() => undefined);
-      await Promise.race([late, work]);
-      abort.abort();
+      const late = Promise.withResolvers<void>();
+      const timer = setTimeout(late.resolve, Math.max(0, deadlineMs - Date.now()));
+      await Promise.race([late.promise, work]);
+      clearTimeout(timer);
       whenSettled = undefined;
     },
   };

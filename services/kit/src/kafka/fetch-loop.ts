@@ -5,7 +5,8 @@ import { createLeaders } from "./leaders.ts";
 import type { TopicPartition } from "./types.ts";
 
 export interface FetchLoopDeps {
-  readonly limits: FetchLimits;
+  /** Asked before each request. */
+  readonly limits: () => FetchLimits;
   /** Partitions to fetch now, with the offset that each must start from. */
   readonly wanted: () => readonly FetchTarget[];
   /** What one request brought. Not called when the assignment changed meanwhile. */
@@ -24,6 +25,8 @@ export interface FetchLoop {
 }
 
 const checkIntervalMs = 1_000;
+/** Also how much later the group's loop sees a rebalance; a `resume` ends it at once. */
+const nothingToFetchMs = 500;
 
 /** The leader moved or is not elected yet: new metadata helps. kafkajs would make the whole group join again. */
 const staleLeader: ReadonlySet<string | undefined> = new Set([
@@ -93,7 +96,7 @@ export function createFetchLoop(deps: FetchLoopDeps): FetchLoop {
     if (unknown) throw unknown;
     if (!stale) return;
     await group.cluster.refreshMetadata();
-    await sleep(deps.limits.waitMs);
+    await sleep(deps.limits().waitMs);
   }
 
   return {
@@ -103,12 +106,12 @@ export function createFetchLoop(deps: FetchLoopDeps): FetchLoop {
     round: async (group, nodeId) => {
       const { targets, leaderless } = targetsAt(group, nodeId);
       await check(group, leaderless);
-      if (targets.length === 0) return sleep(deps.limits.waitMs);
+      if (targets.length === 0) return sleep(nothingToFetchMs);
       // The broker fills its answer in the order of the request: each partition comes first in its turn.
       turn = (turn + 1) % targets.length;
       const rotated = turn === 0 ? targets : [...targets.slice(turn), ...targets.slice(0, turn)];
       const broker = await group.cluster.findBroker({ nodeId });
-      const fetches = await fetchFrom(broker, rotated, deps.limits);
+      const fetches = await fetchFrom(broker, rotated, deps.limits());
       if (!deps.isCurrent(group)) return;
       await deps.onFetched(fetches);
       if (fetches.some((fetch) => fetch.error)) await settleErrors(group, fetches);

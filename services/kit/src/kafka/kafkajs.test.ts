@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import kafkajs from "kafkajs";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { kafkajsRequests } from "./broker-request.ts";
 import { createClient } from "./client.ts";
 import { clusterOf } from "./cluster.ts";
@@ -36,7 +36,11 @@ test.each([
   ["src/consumer/runner.js", "consumer.ts", "fetch|heartbeat|scheduleFetchManager|stop"],
   ["src/consumer/index.js", "consumer.ts", "onCrash|disconnect"],
   ["src/consumer/offsetManager/index.js", "consumer.ts", "resolveOffsets|committedOffsets|commitOffsets"],
-  ["src/network/requestQueue/index.js", "patches.ts", "scheduleCheckPendingRequests|checkPendingRequests"],
+  [
+    "src/network/requestQueue/index.js",
+    "patches.ts",
+    "scheduleCheckPendingRequests|checkPendingRequests|scheduleRequestTimeoutCheck",
+  ],
   ["src/network/connection.js", "broker-request.ts", "send"],
   ["src/network/connectionPool.js", "broker-request.ts", "send"],
   ["src/protocol/request.js", "broker-request.ts", "encode"],
@@ -91,6 +95,29 @@ test("a connection with nothing to send has no timer", () => {
   queue.scheduleCheckPendingRequests();
   expect(queue.throttleCheckTimeoutId).not.toBeNull();
   clearTimeout(queue.throttleCheckTimeoutId ?? undefined);
+});
+
+test("a request without an answer is found by a look each second, that ends with the connection", () => {
+  vi.useFakeTimers();
+  try {
+    let timedOut = 0;
+    let connected = true;
+    const request = { sentAt: Date.now(), requestTimeout: 1_500, timeoutRequest: () => void (timedOut += 1) };
+    const queue = Object.assign(Object.create(RequestQueueClass.prototype as object), {
+      enforceRequestTimeout: true,
+      inflight: new Map([[1, request]]),
+      requestTimeoutIntervalId: null,
+      isConnected: () => connected,
+    }) as typeof RequestQueueClass.prototype;
+    queue.scheduleRequestTimeoutCheck();
+    vi.advanceTimersByTime(1_000);
+    expect([timedOut, vi.getTimerCount()]).toEqual([0, 1]);
+    connected = false;
+    vi.advanceTimersByTime(1_000);
+    expect([timedOut, vi.getTimerCount()]).toEqual([1, 0]);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test("every codec of Kafka is registered", () => {

@@ -12,10 +12,15 @@ interface RequestQueue {
   throttledUntil: number;
   throttleCheckTimeoutId: NodeJS.Timeout | null;
   checkPendingRequests(): void;
+  enforceRequestTimeout: boolean;
+  inflight: Map<number, { sentAt: number; requestTimeout: number; timeoutRequest(): void }>;
+  requestTimeoutIntervalId: NodeJS.Timeout | null;
+  isConnected(): boolean;
+  destroy(): void;
 }
 
 export const RequestQueueClass = require("kafkajs/src/network/requestQueue/index.js") as {
-  prototype: RequestQueue & { scheduleCheckPendingRequests(): void };
+  prototype: RequestQueue & { scheduleCheckPendingRequests(): void; scheduleRequestTimeoutCheck(): void };
 };
 
 const pendingCheckMs = 10;
@@ -36,4 +41,19 @@ RequestQueueClass.prototype.scheduleCheckPendingRequests = function scheduleWhen
     },
     throttledMs > 0 ? throttledMs : pendingCheckMs,
   );
+};
+
+/** A request that is not answered is noticed up to so much later than its timeout of 30 s. */
+const timeoutCheckMs = 1_000;
+
+/** The original looks ten times a second, per connection: most of the wake-ups of a process with nothing to do. */
+RequestQueueClass.prototype.scheduleRequestTimeoutCheck = function scheduleSlowly(this: RequestQueue): void {
+  if (!this.enforceRequestTimeout) return;
+  this.destroy();
+  this.requestTimeoutIntervalId = setInterval(() => {
+    const nowMs = Date.now();
+    for (const request of [...this.inflight.values()])
+      if (nowMs - request.sentAt > request.requestTimeout) request.timeoutRequest();
+    if (!this.isConnected()) this.destroy();
+  }, timeoutCheckMs);
 };

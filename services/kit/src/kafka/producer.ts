@@ -141,6 +141,7 @@ export function createProducer(options: ProducerOptions, deps: ProducerDeps): Pr
     await routeAll(over);
     const batches = buffer.open();
     if (batches.length === 0) return [];
+    await withDeadline(nameTopics(over, batches), config.requestTimeoutMs, late);
     const startedAt = performance.now();
     const write = { ...as, writes: deps.writes, timeoutMs: config.requestTimeoutMs };
     const outcomes = await withDeadline(writeBatches(over, batches, write), config.requestTimeoutMs, late);
@@ -305,6 +306,14 @@ export function createProducer(options: ProducerOptions, deps: ProducerDeps): Pr
       buffered() <= config.roomBytes ? Promise.resolve() : new Promise((resolve) => waiters.push(resolve)),
     stalledMs: () => (failingSinceMs === undefined ? 0 : Date.now() - failingSinceMs),
   };
+}
+
+/**
+ * A connection asks the broker about those topics only that it was told of: a new one must be told of every topic that is written, not
+ * only of those that are new. Else its first refresh forgets the others, and they have no leader for ever.
+ */
+async function nameTopics(over: ProduceConnection, batches: readonly OpenBatch[]): Promise<void> {
+  for (const topic of new Set(batches.map((batch) => batch.topic))) await over.partitions(topic);
 }
 
 function refusal(

@@ -93,6 +93,27 @@ test("a killed process commits nothing more, its calls never return, and its par
   expect(values(broker)).toEqual(["1", "3"]);
 });
 
+test("a process taken for dead goes on unknowing beside its successor, until it joins anew", async () => {
+  const broker = createMemoryBroker({ topics: { t: 1 } });
+  const [first, second] = [broker.client(), broker.client()];
+  const events: string[] = [];
+  const start = (client: typeof first, name: string) =>
+    client.consumer({ groupId: "g", topics: ["t"] }).start({
+      onBatch: (batch) => batch.settleAll(),
+      onAssigned: (partitions) => void events.push(`${name} +${partitions.length}`),
+      onRevoking: () => void events.push(`${name} revoked`),
+      onCrash: (error) => expect.fail(error.message),
+    });
+  await start(first, "first");
+  first.expire();
+  await start(second, "second");
+  expect(events).toEqual(["first +1", "second +1"]);
+  await first.rejoin();
+  expect(events.slice(2)).toEqual(expect.arrayContaining(["first revoked", "second revoked"]));
+  expect(events.filter((event) => event.endsWith("+1"))).toHaveLength(3);
+  expect(events.filter((event) => event.endsWith("+0"))).toHaveLength(1);
+});
+
 test("a topic that does not exist refuses", async () => {
   const broker = createMemoryBroker();
   await expect(broker.producer().send([record("1")])).rejects.toMatchObject({ code: "BROKER_REFUSED" });

@@ -32,6 +32,10 @@ export interface MemoryClient extends Broker {
   readTail(at: TopicPartition, count: number): Promise<readonly InRecord[]>;
   /** As SIGKILL of the process: its calls never return, its consumers leave without a commit, its transactions stay open. */
   kill(): void;
+  /** As SIGSTOP beyond the session timeout: its consumers' partitions go to others, while it goes on as if they were its own. */
+  expire(): void;
+  /** Its consumers learn of it: they give up what they had and join anew. */
+  rejoin(): Promise<void>;
 }
 
 /** A broker in memory, with the semantics of the real one: it passes the same contract suite. */
@@ -117,6 +121,12 @@ export function createMemoryBroker(options: MemoryBrokerOptions = {}): MemoryBro
       transactionalProducer: (id) => createMemoryTransactionalProducer(id, transactions, producing),
       reader,
       readTail: (at, count) => reader().tail(at, count),
+      expire: () => {
+        for (const consumer of consumers) consumer.expire();
+      },
+      rejoin: async () => {
+        await Promise.all(consumers.map((consumer) => consumer.rejoin()));
+      },
       kill: () => {
         killed = true;
         for (const consumer of consumers) consumer.kill();

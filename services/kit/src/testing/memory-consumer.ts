@@ -21,6 +21,10 @@ export interface MemoryConsumerDeps {
 export interface MemoryConsumer extends Consumer {
   /** As SIGKILL: nothing more is handed over, settled or committed. */
   kill(): void;
+  /** As a session that timed out: the others get its partitions, and it does not know. */
+  expire(): void;
+  /** It learns of it: it gives up what it had and joins anew. */
+  rejoin(): Promise<void>;
 }
 
 /** The consumer loop over the in-memory log, with the real tracker, water marks and drain. */
@@ -167,6 +171,11 @@ export function createMemoryConsumer(options: ConsumerOptions, deps: MemoryConsu
     },
     inFlight: () => tracker.inFlight(),
     assigned: () => tracker.assigned(),
+    expire: () => group.drop(member),
+    rejoin: async () => {
+      await leaveGeneration();
+      if (state === "running") await group.join(member);
+    },
     kill: () => {
       state = "dead";
       clearInterval(commitTimer);

@@ -1,12 +1,11 @@
 import type { Batch, Consumer, Logger, Metrics, TopicPartition } from "@ethhook/kit";
-import type { Finality, Log } from "@ethhook/schemas";
+import type { Finality } from "@ethhook/schemas";
 import { toRecord, type Topology } from "@ethhook/topology";
-import { decideByLedger, type GateDecision } from "../core/finality-gate.ts";
-import { createEpochs } from "../core/epochs.ts";
-import { createPartition, type Gate, type Partition } from "../core/partition.ts";
+import { createEpochs, type Epochs } from "../core/epochs.ts";
+import { createPartition, type Partition } from "../core/partition.ts";
 import type { Filters, LogPartition, Outbox, Outgoing, SourceRecord, Standstill } from "../core/ports.ts";
-import type { Wait } from "../core/ledger.ts";
-import type { KafkaLedgers } from "./kafka-ledgers.ts";
+import type { KafkaGates } from "./kafka-gates.ts";
+import type { KafkaLead } from "./kafka-lead.ts";
 import { epochKey, type PostgresEpochs } from "./postgres-epochs.ts";
 
 export interface KafkaGroupDeps {
@@ -15,10 +14,11 @@ export interface KafkaGroupDeps {
   readonly topology: Topology;
   readonly consumer: Consumer;
   readonly filters: Filters;
-  readonly epochs: PostgresEpochs;
+  /** Who changes versions, and who matches with those that others recorded. */
+  readonly role:
+    | { readonly kind: "leads"; readonly epochs: PostgresEpochs }
+    | { readonly kind: "follows"; readonly lead: KafkaLead; readonly gates: KafkaGates };
   readonly outbox: Outbox;
-  /** Where `confirmed` and `finalized` see what is final. */
-  readonly ledgers: KafkaLedgers;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly now: () => number;
@@ -30,25 +30,27 @@ export interface KafkaGroup {
   readonly groupId: string;
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** By chain, what has reached this group's finality and is not matched yet; none for `latest`. */
+  eligible(): readonly EligibleLag[];
   /** Partitions at a standstill, in words. */
   problems(): readonly string[];
-  /** A chain's ledger has grown: what waited for it may be fetched. */
-  ledgerAdvanced(chainId: number): void;
 }
 
-/** A partition whose next log waits for its block. */
-interface Held {
-  readonly source: TopicPartition;
-  readonly chainId: number;
-  isDecided(): boolean;
+export interface EligibleLag {
+  /** Lower-case name of the chain. */
+  readonly chain: string;
+  /** Logs of final blocks from the first one on that has a log to be matched here: an upper bound. */
+  readonly logs: number;
+  /** How long ago that block became final; 0 when there is none. */
+  readonly seconds: number;
 }
 
 export function createKafkaGroup(deps: KafkaGroupDeps): KafkaGroup {
   const { consumer, logger, topology, groupId, finality } = deps;
   const chains = new Map(topology.chains.map((chain) => [topology.logs.of(chain.id).name, chain]));
   let partitions = new Map<string, Partition>();
+  let places = new Map<string, LogPartition>();
   let standstills = new Map<string, string>();
-  let held = new Map<string, Held>();
 
   function partitionOf({ topic, partition }: TopicPartition): LogPartition | undefined {
     const chain = chains.get(topic);
@@ -56,27 +58,37 @@ export function createKafkaGroup(deps: KafkaGroupDeps): KafkaGroup {
   }
 
   async function onAssigned(assigned: readonly TopicPartition[]): Promise<void> {
-    const places = assigned.flatMap((one) => {
+    const given = assigned.flatMap((one) => {
       const where = partitionOf(one);
       return where === undefined ? [] : [{ one, where }];
     });
-    const known = await deps.epochs.claim(places.map(({ where }) => where));
+    const known = await epochsOf(given.map(({ where }) => where));
     const assignedAtMs = deps.now();
     standstills = new Map();
-    held = new Map();
+    places = new Map(given.map(({ one, where }) => [nameOf(one), where]));
     partitions = new Map(
-      places.map(({ one, where }) => [
+      given.map(({ one, where }) => [
         nameOf(one),
-        create(one, where, assignedAtMs, known.get(epochKey(where)) ?? []),
+        create(one, where, assignedAtMs, known.get(epochKey(where)) ?? createEpochs([])),
       ]),
     );
+  }
+
+  async function epochsOf(wanted: readonly LogPartition[]): Promise<ReadonlyMap<string, Epochs>> {
+    const { role } = deps;
+    if (role.kind === "leads") {
+      const known = await role.epochs.claim(wanted);
+      return new Map([...known].map(([key, epochs]) => [key, createEpochs(epochs)]));
+    }
+    role.gates.reset();
+    return role.lead.follow(wanted);
   }
 
   function create(
     source: TopicPartition,
     where: LogPartition,
     assignedAtMs: number,
-    known: Parameters<typeof createEpochs>[0],
+    epochs: Epochs,
   ): Partition {
     const labels = { group: groupId, chain: where.chain };
     const logs = deps.metrics.counter("ethhook_matcher_logs_total").with(labels);
@@ -85,11 +97,12 @@ export function createKafkaGroup(deps: KafkaGroupDeps): KafkaGroup {
     const poison = deps.metrics.counter("ethhook_matcher_dead_letters_total").with(labels);
     const isCurrent = (): boolean => partitions.get(nameOf(source)) === created;
     const created: Partition = createPartition(where, {
-      ...(finality === "latest" ? {} : { gate: gateOf(source, where, finality, isCurrent) }),
+      ...(deps.role.kind === "leads"
+        ? { epochLog: deps.role.epochs }
+        : { gate: deps.role.gates.of(source, where, isCurrent) }),
       finality,
       filters: deps.filters,
-      epochs: createEpochs(known),
-      epochLog: deps.epochs,
+      epochs,
       outbox: deps.outbox,
       now: deps.now,
       later: setImmediate,
@@ -109,36 +122,6 @@ export function createKafkaGroup(deps: KafkaGroupDeps): KafkaGroup {
       assignedAtMs,
     });
     return created;
-  }
-
-  function gateOf(
-    source: TopicPartition,
-    { chainId }: LogPartition,
-    wait: Wait,
-    isCurrent: () => boolean,
-  ): Gate {
-    const decide = (log: Log): GateDecision => decideByLedger(log, deps.ledgers.of(chainId), wait);
-    return {
-      decide,
-      reachBack: (sequence) => deps.ledgers.reachBack(chainId, sequence),
-      pause: () => {
-        if (isCurrent()) consumer.pause(source);
-      },
-      resumeWhenDecided(offset, log) {
-        if (!isCurrent()) return;
-        consumer.seek(source, offset);
-        held.set(nameOf(source), { source, chainId, isDecided: () => decide(log) !== "wait" });
-        ledgerAdvanced(chainId);
-      },
-    };
-  }
-
-  function ledgerAdvanced(chainId: number): void {
-    for (const [name, one] of held) {
-      if (one.chainId !== chainId || !one.isDecided()) continue;
-      held.delete(name);
-      consumer.resume(one.source);
-    }
   }
 
   function deadLetter(source: TopicPartition, record: SourceRecord, reason: string): Outgoing {
@@ -177,12 +160,33 @@ export function createKafkaGroup(deps: KafkaGroupDeps): KafkaGroup {
     await Promise.all([...partitions.values()].map((partition) => partition.idle()));
   }
 
+  function eligible(): EligibleLag[] {
+    const { role } = deps;
+    if (role.kind === "leads") return [];
+    const after = new Map<number, number>();
+    for (const [name, partition] of partitions) {
+      const chainId = places.get(name)?.chainId;
+      const sequence = partition.waitsAfter();
+      if (chainId === undefined || sequence === null) continue;
+      after.set(chainId, Math.min(sequence, after.get(chainId) ?? sequence));
+    }
+    return [...chains.values()].map(({ id, name: chain }) => {
+      const sequence = after.get(id);
+      if (sequence === undefined) return { chain, logs: 0, seconds: 0 };
+      const { logs, sinceMs } = role.gates.eligibleAfter(id, sequence);
+      return { chain, logs, seconds: sinceMs === null ? 0 : Math.max(0, deps.now() - sinceMs) / 1_000 };
+    });
+  }
+
   return {
     groupId,
+    eligible,
     start: () => consumer.start({ onBatch, onAssigned, onRevoking, onCrash: deps.onCrash }),
-    stop: () => consumer.stop(),
+    async stop() {
+      await consumer.stop();
+      if (deps.role.kind === "follows") deps.role.gates.reset();
+    },
     problems: () => [...standstills.values()],
-    ledgerAdvanced,
   };
 }
 

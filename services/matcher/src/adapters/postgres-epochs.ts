@@ -25,6 +25,42 @@ export function epochKey({ chainId, partition }: Pick<LogPartition, "chainId" | 
   return `${chainId}:${partition}`;
 }
 
+/** The newest epochs of partitions that begin after a sequence of each, ascending, by `epochKey`. */
+export async function readEpochs(
+  pool: Pool,
+  groupId: string,
+  partitions: readonly (Pick<LogPartition, "chainId" | "partition"> & { readonly after: number })[],
+): Promise<ReadonlyMap<string, readonly Epoch[]>> {
+  const { rows } = await pool.query<{
+    chain_id: number;
+    partition: number;
+    from_sequence: number;
+    version: number;
+  }>(
+    `SELECT newest.chain_id, newest.partition, from_sequence, version
+       FROM unnest($2::bigint[], $3::int[], $4::bigint[]) AS wanted (chain, part, after), LATERAL (
+         SELECT chain_id, partition, from_sequence, version FROM matcher_epochs
+         WHERE group_id = $1 AND chain_id = chain AND partition = part AND from_sequence > after
+         ORDER BY from_sequence DESC LIMIT ${epochsMax}) AS newest
+       ORDER BY from_sequence`,
+    [
+      groupId,
+      partitions.map((one) => one.chainId),
+      partitions.map((one) => one.partition),
+      partitions.map((one) => one.after),
+    ],
+  );
+  const byPartition = Map.groupBy(rows, (row) =>
+    epochKey({ chainId: row.chain_id, partition: row.partition }),
+  );
+  return new Map(
+    [...byPartition].map(([key, found]) => [
+      key,
+      found.map((row) => ({ fromSequence: row.from_sequence, version: row.version })),
+    ]),
+  );
+}
+
 interface Pending {
   readonly partition: LogPartition;
   readonly epoch: Epoch;
@@ -102,28 +138,10 @@ export function createPostgresEpochs(groupId: string, pool: Pool, logger: Logger
          ON CONFLICT (group_id, chain_id, partition) DO UPDATE SET owner = excluded.owner, assigned_at = now()`,
       [...which, owner],
     );
-    const { rows } = await pool.query<{
-      chain_id: number;
-      partition: number;
-      from_sequence: number;
-      version: number;
-    }>(
-      `SELECT newest.chain_id, newest.partition, from_sequence, version
-         FROM unnest($2::bigint[], $3::int[]) AS wanted (chain, part), LATERAL (
-           SELECT chain_id, partition, from_sequence, version FROM matcher_epochs
-           WHERE group_id = $1 AND chain_id = chain AND partition = part
-           ORDER BY from_sequence DESC LIMIT ${epochsMax}) AS newest
-         ORDER BY from_sequence`,
-      which,
-    );
-    const byPartition = Map.groupBy(rows, (row) =>
-      epochKey({ chainId: row.chain_id, partition: row.partition }),
-    );
-    return new Map(
-      [...byPartition].map(([key, found]) => [
-        key,
-        found.map((row) => ({ fromSequence: row.from_sequence, version: row.version })),
-      ]),
+    return readEpochs(
+      pool,
+      groupId,
+      partitions.map((one) => ({ ...one, after: -1 })),
     );
   }
 

@@ -30,7 +30,6 @@ interface Slots {
 export function createAddressTable(): AddressTable {
   let slots = makeSlots(slotsMin);
   let size = 0;
-  const key = new Uint32Array(wordsPerKey);
 
   function grow(count: number): void {
     let wanted = slots.mask + 1;
@@ -38,6 +37,7 @@ export function createAddressTable(): AddressTable {
     if (wanted === slots.mask + 1) return;
     const old = slots;
     slots = makeSlots(wanted);
+    const key = new Uint32Array(wordsPerKey);
     for (let slot = 0; slot <= old.mask; slot += 1) {
       const value = old.values[slot] ?? empty;
       if (value === empty) continue;
@@ -48,19 +48,19 @@ export function createAddressTable(): AddressTable {
 
   return {
     get(address) {
-      readKey(address, key);
+      const key = keyOf(address);
       const value = slots.values[find(slots, key)] ?? empty;
       return value === empty ? undefined : value;
     },
     set(address, value) {
       grow(size + 1);
-      readKey(address, key);
+      const key = keyOf(address);
       const slot = find(slots, key);
       if (slots.values[slot] === empty) size += 1;
       put(slots, slot, key, value);
     },
     delete(address) {
-      readKey(address, key);
+      const key = keyOf(address);
       const slot = find(slots, key);
       if (slots.values[slot] === empty) return;
       size -= 1;
@@ -80,7 +80,16 @@ function makeSlots(count: number): Slots {
   };
 }
 
-/** Reads 40 hex digits after `0x` into five words. */
+const lastKey = new Uint32Array(wordsPerKey);
+let lastAddress = "";
+
+/** 40 hex digits after `0x` as five words, until the next call. A log asks several tables for one address. */
+function keyOf(address: string): Uint32Array {
+  if (address !== lastAddress) readKey(address, lastKey);
+  lastAddress = address;
+  return lastKey;
+}
+
 function readKey(address: string, key: Uint32Array): void {
   for (let word = 0; word < wordsPerKey; word += 1) {
     let bits = 0;

@@ -23,10 +23,11 @@ export interface Epochs {
   decide(log: Pick<Log, "kind" | "sequence" | "addedSequence">, candidate: number): EpochDecision;
   /** Takes over an epoch that has been recorded. */
   recorded(epoch: Epoch): void;
-  /** Notes a log that was passed without being matched. */
-  passed(sequence: number): void;
-  /** Oldest version that a log from `sequence` on may need. */
-  oldestVersion(sequence: number): number | undefined;
+  /** Decides for who changes no version: `matcher.latest` has matched the log, and all that it recorded up to it is known. */
+  follow(log: Pick<Log, "addedSequence">): Exclude<EpochDecision, { readonly kind: "record" }>;
+  /** The version of a sequence; `undefined` before the first epoch. */
+  versionOf(sequence: number): number | undefined;
+  newest(): Epoch | undefined;
 }
 
 /**
@@ -39,6 +40,9 @@ export function createEpochs(known: readonly Epoch[]): Epochs {
   let lastSequence = known.length === 0 ? 0 : Number.POSITIVE_INFINITY;
   let seen = known.length === 0;
 
+  /** What was decided for the last `new` log: it holds for the rest of its sequence. */
+  let decided: { readonly sequence: number; readonly decision: EpochDecision } | undefined;
+
   const versionOf = (sequence: number): number | undefined =>
     epochs.findLast((epoch) => epoch.fromSequence <= sequence)?.version;
 
@@ -49,30 +53,42 @@ export function createEpochs(known: readonly Epoch[]): Epochs {
     return boundary;
   }
 
-  return {
-    decide(log, candidate) {
-      const boundary = isBoundary(log.sequence);
-      if (log.kind === "removed") {
-        const version = versionOf(log.addedSequence);
-        return version === undefined ? { kind: "never-matched" } : { kind: "use", version };
-      }
-      const version = versionOf(log.sequence);
-      const isLast = (epochs.at(-1)?.fromSequence ?? -1) < log.sequence;
-      // Without an epoch nothing was matched here: an older version would do as well as none.
-      if (boundary && isLast && candidate > (version ?? -1))
-        return { kind: "record", epoch: { fromSequence: log.sequence, version: candidate } };
+  function decideAnew(
+    log: Pick<Log, "kind" | "sequence" | "addedSequence">,
+    candidate: number,
+  ): EpochDecision {
+    const boundary = isBoundary(log.sequence);
+    if (log.kind === "removed") {
+      const version = versionOf(log.addedSequence);
       return version === undefined ? { kind: "never-matched" } : { kind: "use", version };
-    },
+    }
+    const version = versionOf(log.sequence);
+    const isLast = (epochs.at(-1)?.fromSequence ?? -1) < log.sequence;
+    // Without an epoch nothing was matched here: an older version would do as well as none.
+    if (boundary && isLast && candidate > (version ?? -1))
+      return { kind: "record", epoch: { fromSequence: log.sequence, version: candidate } };
+    const decision: EpochDecision =
+      version === undefined ? { kind: "never-matched" } : { kind: "use", version };
+    decided = { sequence: log.sequence, decision };
+    return decision;
+  }
+
+  return {
+    decide: (log, candidate) =>
+      log.kind === "new" && log.sequence === decided?.sequence
+        ? decided.decision
+        : decideAnew(log, candidate),
     recorded(epoch) {
+      decided = undefined;
       const at = epochs.findIndex((other) => other.fromSequence >= epoch.fromSequence);
       if (at === -1) epochs.push(epoch);
       else epochs.splice(at, epochs[at]?.fromSequence === epoch.fromSequence ? 1 : 0, epoch);
     },
-    passed(sequence) {
-      isBoundary(sequence);
+    follow({ addedSequence }) {
+      const version = versionOf(addedSequence);
+      return version === undefined ? { kind: "never-matched" } : { kind: "use", version };
     },
-    oldestVersion(sequence) {
-      return versionOf(sequence) ?? epochs[0]?.version;
-    },
+    versionOf,
+    newest: () => epochs.at(-1),
   };
 }

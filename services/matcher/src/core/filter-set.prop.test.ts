@@ -1,5 +1,6 @@
 import { fc, test } from "@fast-check/vitest";
-import { compileFilter, evaluate, parseFilter, type Finality, type Log } from "@ethhook/schemas";
+import type { Finality, Log } from "@ethhook/schemas";
+import { compileFilter, evaluate, parseFilter } from "@ethhook/schemas/filter";
 import { expect } from "vitest";
 import { createFilterSet, type FilterSet, type FilterVersion } from "./filter-set.ts";
 import { listKey } from "./filter-index.ts";

@@ -1,11 +1,5 @@
-import {
-  compileFilter,
-  parseFilter,
-  type FilterContext,
-  type Finality,
-  type Log,
-  type PayloadFormat,
-} from "@ethhook/schemas";
+import type { Finality, Log, PayloadFormat } from "@ethhook/schemas";
+import { compileFilter, parseFilter, type FilterContext } from "@ethhook/schemas/filter";
 import { createAddressLists, type AddressLists } from "./address-lists.ts";
 import { createFilterIndex, type FilterIndex } from "./filter-index.ts";
 import type { Match, Subscription } from "./subscription.ts";

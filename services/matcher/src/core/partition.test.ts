@@ -141,8 +141,10 @@ describe("versions", () => {
 });
 
 describe("a finality that waits", () => {
+  const known = [{ fromSequence: 1, version: 1 }];
+
   test("holds the first log that is not final: what is before is delivered first, what is behind comes again", async () => {
-    const held = createBench({ ledger: new Map([[5, "wait"]]) });
+    const held = createBench({ known, ledger: new Map([[5, "wait"]]) });
     held.subscribe("ep_a", 1, "finalized");
     held.accept(log({ sequence: 4 }), log({ sequence: 5 }), log({ sequence: 6 }));
     await turns();
@@ -154,9 +156,23 @@ describe("a finality that waits", () => {
     await held.partition.idle();
   });
 
+  test("says behind which sequence it waits, and that it waits for nothing", async () => {
+    const decisions = new Map<number, GateDecision>([[5, "wait"]]);
+    const held = createBench({ known, ledger: decisions });
+    expect(held.partition.waitsAfter()).toBeNull();
+    held.subscribe("ep_a", 1, "finalized");
+    held.accept(log({ sequence: 2 }), log({ sequence: 5 }));
+    await held.acknowledge();
+    expect(held.partition.waitsAfter()).toBe(4);
+    decisions.clear();
+    held.accept(log({ sequence: 5 }));
+    await held.acknowledge();
+    expect(held.partition.waitsAfter()).toBeNull();
+  });
+
   test("takes no log between the pause and the seek, and the next fetch after it", async () => {
     const decisions = new Map<number, GateDecision>([[5, "wait"]]);
-    const held = createBench({ ledger: decisions });
+    const held = createBench({ known, ledger: decisions });
     held.subscribe("ep_a", 1, "finalized");
     held.accept(log({ sequence: 4 }), log({ sequence: 5 }));
     held.accept(log({ sequence: 6 }));
@@ -168,7 +184,7 @@ describe("a finality that waits", () => {
   });
 
   test("never delivers what a reorg took back first, nor its removal", async () => {
-    const held = createBench({ ledger: new Map([[5, "drop"]]) });
+    const held = createBench({ known, ledger: new Map([[5, "drop"]]) });
     held.subscribe("ep_a", 1, "finalized");
     held.accept(
       log({ sequence: 4 }),
@@ -182,23 +198,52 @@ describe("a finality that waits", () => {
   });
 
   test("reads the ledger back for an older block, and waits when the ledger does not have it", async () => {
-    const held = createBench({ ledger: new Map([[5, "older"]]) });
+    const held = createBench({ known, ledger: new Map([[5, "older"]]) });
     held.subscribe("ep_a", 1, "finalized");
     held.accept(log({ sequence: 5 }));
     await held.acknowledge();
     expect(held.holds).toEqual(["reach back to 5", "pause", "seek 0"]);
   });
 
-  test("passes everything while no filter wants it, and starts with the block after the filter came", async () => {
-    const idle = createBench({ ledger: new Map([[4, "wait"]]) });
+  test("reads nothing while no filter wants it, as far as matcher.latest is, and begins where that began with the filter", async () => {
+    const idle = createBench({ known, ledger: new Map([[4, "wait"]]) });
     idle.subscribe("ep_latest", 1);
-    idle.accept(log({ sequence: 4 }), log({ sequence: 5 }));
+    idle.lead.passed = 2;
+    idle.accept(log({ sequence: 4 }), "{not json", log({ sequence: 5 }));
     await turns();
     expect([...idle.settled]).toEqual([0, 1]);
+    expect(idle.holds).toEqual(["pause", "follow to 2"]);
     idle.subscribe("ep_a", 2, "finalized");
-    idle.accept(log({ sequence: 5, logIndex: 1 }), log({ sequence: 6 }));
+    idle.lead.record({ fromSequence: 6, version: 2 });
+    idle.lead.passed = 100;
+    idle.accept(log({ sequence: 5 }), log({ sequence: 6 }));
     await idle.acknowledge();
     expect(deliveries(idle).map((one) => one.sequence)).toEqual([6]);
+  });
+
+  test("an endpoint that changes its finality is told of each log by one group: the old one up to the epoch, the new one from it", async () => {
+    const epochs = [
+      { fromSequence: 1, version: 1 },
+      { fromSequence: 5, version: 2 },
+      { fromSequence: 7, version: 3 },
+    ];
+    const logs = [3, 4, 5, 6, 7, 8].map((sequence) => log({ sequence }));
+    const removals = [4, 5, 7].map((addedSequence, at) =>
+      log({ kind: "removed", sequence: 9 + at, addedSequence, blockNumber: addedSequence }),
+    );
+    const toldBy = async (group: Bench): Promise<string[]> => {
+      group.subscribe("ep_a", 1);
+      group.subscribe("ep_a", 2, "finalized");
+      group.subscribe("ep_a", 3);
+      group.accept(...logs, ...removals);
+      await group.acknowledge();
+      return deliveries(group).map((one) => `${one.kind} ${one.addedSequence}`);
+    };
+    // Both know of every change before the first of these logs: what counts is what matcher.latest recorded.
+    const latest = await toldBy(createBench({ known: epochs }));
+    const finalized = await toldBy(createBench({ known: epochs, ledger: new Map() }));
+    expect(latest).toEqual(["new 3", "new 4", "new 7", "new 8", "removed 4", "removed 7"]);
+    expect(finalized).toEqual(["new 5", "new 6", "removed 5"]);
   });
 });
 
@@ -211,6 +256,16 @@ describe("records that cannot be read", () => {
     expect(String(bench.sent[1]?.value)).toBe("{not json");
     expect([...bench.settled]).toEqual([0, 1, 2]);
     expect(bench.counts.reduce((sum, one) => sum + one.poison, 0)).toBe(1);
+  });
+
+  test("a batch that no codec can read goes to the dead letters with the reason, and the partition goes on", async () => {
+    bench.subscribe("ep_a", 1);
+    bench.acceptUnreadable("a batch that cannot be read: no codec has the number 7");
+    bench.accept(log({}));
+    await bench.acknowledge();
+    expect(bench.sent.map((record) => record.topic)).toEqual(["logs.dlq", "deliveries"]);
+    expect(bench.sent[0]?.headers?.["reason"]).toContain("no codec has the number 7");
+    expect([...bench.settled]).toEqual([0, 1]);
   });
 
   test("a newer version stops the partition at that record, and says so", async () => {

@@ -19,7 +19,8 @@ export interface PartitionDeps {
   readonly finality: Finality;
   readonly filters: Filters;
   readonly epochs: Epochs;
-  readonly epochLog: EpochLog;
+  /** Absent for those who follow: they match with the versions that `matcher.latest` recorded. */
+  readonly epochLog?: EpochLog;
   readonly outbox: Outbox;
   /** Unix milliseconds, for `matchedAtMs` and the length of a turn. */
   readonly now: () => number;
@@ -37,14 +38,18 @@ export interface PartitionDeps {
   readonly gate?: Gate;
 }
 
-/** Holds back logs whose block is not final yet. */
+/** Holds back records that `matcher.latest` has not matched yet, and logs whose block is not final yet. */
 export interface Gate {
+  /** Whether every epoch up to this record is known. */
+  isLed(offset: number): boolean;
   decide(log: Log): GateDecision;
   /** Brings what the ledger says of an older block into memory. */
   reachBack(addedSequence: number): Promise<void>;
   /** Fetch nothing more for now. */
   pause(): void;
-  /** Everything before `offset` is settled: fetch again from there once this log may pass or is dropped. */
+  /** Everything before `offset` is settled: fetch again from there once this record is led. */
+  resumeWhenLed(offset: number): void;
+  /** The same, once this log may pass or is dropped. */
   resumeWhenDecided(offset: number, log: Log): void;
 }
 
@@ -61,6 +66,8 @@ export interface Partition {
   accept(batch: SourceBatch): void;
   /** Resolves when nothing is queued or in flight. */
   idle(): Promise<void>;
+  /** The ledger sequence behind which something waits to be matched; null when nothing does. */
+  waitsAfter(): number | null;
 }
 
 interface Ongoing {
@@ -72,6 +79,8 @@ interface Ongoing {
 
 /** A turn is ended after this time, so that a hot contract does not hold up other partitions. */
 const turnMs = 10;
+/** The clock is looked at after so many logs that nobody wants, and after each log that someone does. */
+const logsPerLook = 32;
 /** Deliveries are handed to the producer in pieces of about this size. */
 const flushBytes = 1_048_576;
 /** Bytes of one partition on their way at most: the room of all is not for one hot contract. */
@@ -90,6 +99,9 @@ export function createPartition(where: LogPartition, deps: PartitionDeps): Parti
   let stopped = false;
   /** Between meeting a log that must wait and the seek back to it: what comes meanwhile comes again. */
   let holding = false;
+  /** Sequence of the last log that was read, and of the one that is waited for. */
+  let lastSequence = 0;
+  let awaited: number | undefined;
   /** Everything sent so far is durable and settled when it resolves. */
   let settled: Promise<void> = Promise.resolve();
   let unsettled = 0;
@@ -97,8 +109,11 @@ export function createPartition(where: LogPartition, deps: PartitionDeps): Parti
   let ongoing: Ongoing | undefined;
   /** The block that the ledger was last read back for: when it does not have it, the log waits. */
   let reachedBackFor: ReadonlySet<number> = new Set();
+  /** The batch whose versions are in memory and have no filter of this finality. */
+  let idleBatch: SourceBatch | undefined;
   const whenIdle: (() => void)[] = [];
   const turn = createTurn();
+  let unlooked = 0;
   const inFlight = createInFlight(inFlightBytesMax);
 
   function crash(error: unknown): void {
@@ -161,6 +176,9 @@ export function createPartition(where: LogPartition, deps: PartitionDeps): Parti
         return wait(blocked);
       }
       head.next += 1;
+      unlooked += 1;
+      if (unlooked < logsPerLook) continue;
+      unlooked = 0;
       if (deps.now() > until) {
         flush();
         return wait(new Promise((resolve) => deps.later(resolve)));
@@ -173,61 +191,77 @@ export function createPartition(where: LogPartition, deps: PartitionDeps): Parti
   /** Deals with one record, or says what must happen before it can be dealt with. */
   function step(record: SourceRecord, batch: SourceBatch): Promise<void> | "held" | undefined {
     if (ongoing?.batch === batch && ongoing.offset === record.offset) return emit(ongoing);
-    // Nobody waits for this finality: only the sequence of the last log is of interest, for the filter that comes next.
-    const idle = deps.gate !== undefined && filters.size(deps.finality) === 0;
-    if (idle && record !== batch.records.at(-1)) {
-      turn.log(batch, record.offset, 0);
-      return undefined;
+    const { offset } = record;
+    if (deps.gate?.isLed(offset) === false) {
+      if (lastSequence > 0 && !isIdle()) awaited = lastSequence + 1;
+      return hold(() => deps.gate?.resumeWhenLed(offset));
     }
+    if (batch === idleBatch && isIdle()) return turn.log(batch, offset, 0);
+    if (record.unreadable !== undefined) return unreadable(record, batch, "malformed", record.unreadable);
     const decoded = logCodec.decode(record.value);
     if (!decoded.ok) return unreadable(record, batch, decoded.problem, decoded.reason);
     guard.note(true);
     const log = decoded.value;
-    if (idle) return pass(log, record, batch);
+    lastSequence = log.sequence;
+    awaited = undefined;
+    if (isIdle() && (epochs.versionOf(log.addedSequence) ?? filters.oldest()) >= filters.oldest()) {
+      idleBatch = batch;
+      return turn.log(batch, offset, 0);
+    }
     const gate = deps.gate?.decide(log) ?? "pass";
-    if (gate === "drop") return pass(log, record, batch);
-    if (gate !== "pass") return hold(log, record.offset, gate);
+    if (gate === "drop") return turn.log(batch, offset, 0);
+    if (gate !== "pass") return waitFor(log, offset, gate);
     return matchAtVersion(log, record, batch);
   }
 
-  /** The log is done without being matched. */
-  function pass(log: Log, { offset }: SourceRecord, batch: SourceBatch): undefined {
-    epochs.passed(log.sequence);
-    turn.log(batch, offset, 0);
+  /** Nobody waits for this finality in any version that the rest may have been matched with: nothing need be read. */
+  function isIdle(): boolean {
+    return (
+      deps.gate !== undefined &&
+      filters.size(deps.finality) === 0 &&
+      (epochs.newest()?.version ?? 0) <= filters.newest()
+    );
   }
 
-  function hold(log: Log, offset: number, gate: "wait" | "older"): Promise<void> | "held" {
+  function waitFor(log: Log, offset: number, gate: "wait" | "older"): Promise<void> | "held" {
     if (gate === "older" && !reachedBackFor.has(log.addedSequence)) {
       reachedBackFor = new Set([log.addedSequence]);
       return deps.gate?.reachBack(log.addedSequence) ?? Promise.resolve();
     }
+    awaited = log.sequence;
+    return hold(() => deps.gate?.resumeWhenDecided(offset, log));
+  }
+
+  function hold(resume: () => void): "held" {
     holding = true;
     deps.gate?.pause();
     flush();
     queue.length = 0;
     void settled.then(() => {
       holding = false;
-      if (!stopped) deps.gate?.resumeWhenDecided(offset, log);
+      if (!stopped) resume();
     });
     return "held";
   }
 
   function matchAtVersion(log: Log, record: SourceRecord, batch: SourceBatch): Promise<void> | undefined {
-    const known = record.timestampMs < deps.assignedAtMs ? settledVersionMs : 0;
-    const decision = epochs.decide(log, filters.versionAt(record.timestampMs - known));
-    if (decision.kind === "record") {
-      return deps.epochLog.record(where, decision.epoch).then((isOurs) => {
+    const { epochLog } = deps;
+    const decision = epochLog === undefined ? epochs.follow(log) : epochs.decide(log, candidateFor(record));
+    if (decision.kind === "record" && epochLog !== undefined) {
+      return epochLog.record(where, decision.epoch).then((isOurs) => {
         if (isOurs) epochs.recorded(decision.epoch);
         else halt({ reason: "taken-over", detail: "another process matches it", offset: record.offset });
       });
     }
-    if (decision.kind === "never-matched") {
-      turn.log(batch, record.offset, 0);
-      return undefined;
-    }
+    if (decision.kind !== "use") return turn.log(batch, record.offset, 0);
     if (decision.version < filters.oldest() || decision.version > filters.newest())
       return filters.load(decision.version);
     return match(log, decision.version, record.offset, batch);
+  }
+
+  /** The newest version that a record may see. */
+  function candidateFor({ timestampMs }: SourceRecord): number {
+    return filters.versionAt(timestampMs - (timestampMs < deps.assignedAtMs ? settledVersionMs : 0));
   }
 
   function match(log: Log, version: number, offset: number, batch: SourceBatch): Promise<void> | undefined {
@@ -250,6 +284,7 @@ export function createPartition(where: LogPartition, deps: PartitionDeps): Parti
       log.made += 1;
     }
     ongoing = undefined;
+    unlooked = logsPerLook;
     return turn.log(log.batch, log.offset, log.made);
   }
 
@@ -280,6 +315,10 @@ export function createPartition(where: LogPartition, deps: PartitionDeps): Parti
     idle: () => {
       if (stopped || (queue.length === 0 && unsettled === 0 && !running)) return Promise.resolve();
       return new Promise((resolve) => whenIdle.push(resolve));
+    },
+    waitsAfter() {
+      if (awaited !== undefined) return awaited - 1;
+      return queue.length > 0 && lastSequence > 0 ? lastSequence : null;
     },
   };
 }

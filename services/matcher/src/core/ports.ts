@@ -18,6 +18,8 @@ export interface SourceRecord {
   readonly value: Uint8Array | null;
   /** When it entered the log, Unix milliseconds. */
   readonly timestampMs: number;
+  /** Why `value` is a whole batch that nobody can read. */
+  readonly unreadable?: string;
 }
 
 /** What one fetch brought of one partition. */

@@ -1,4 +1,5 @@
-import type { CompiledFilter, Finality, Log, PayloadFormat } from "@ethhook/schemas";
+import type { Finality, Log, PayloadFormat } from "@ethhook/schemas";
+import type { CompiledFilter } from "@ethhook/schemas/filter";
 
 /** One endpoint's wish, as one version of the filter set holds it. */
 export interface Subscription {

@@ -2,8 +2,8 @@ import { logCodec, type Delivery, type Log } from "@ethhook/schemas";
 import { createEpochs, type Epoch } from "../core/epochs.ts";
 import { createFilterSet, type FilterSet } from "../core/filter-set.ts";
 import type { GateDecision } from "../core/finality-gate.ts";
-import { createPartition, type Counts, type Partition } from "../core/partition.ts";
-import type { Outgoing, SourceBatch, SourceRecord, Standstill } from "../core/ports.ts";
+import { createPartition, type Counts, type Gate, type Partition } from "../core/partition.ts";
+import type { EpochLog, Outgoing, SourceBatch, SourceRecord, Standstill } from "../core/ports.ts";
 
 const contract = `0x${"c0".repeat(20)}`;
 const hash = (n: number): string => `0x${n.toString(16).padStart(64, "0")}`;
@@ -42,9 +42,12 @@ export interface Bench {
   readonly crashes: Error[];
   readonly counts: Counts[];
   readonly holds: string[];
+  /** What `matcher.latest` has done, for a partition that follows it. */
+  readonly lead: { passed: number; record(epoch: Epoch): void };
   acknowledge(): Promise<void>;
   refuse(error: Error): Promise<void>;
   accept(...values: (Log | string)[]): void;
+  acceptUnreadable(reason: string): void;
   subscribe(
     endpoint: string,
     version: number,
@@ -66,6 +69,30 @@ interface BenchOptions {
   readonly ledger?: ReadonlyMap<number, GateDecision>;
 }
 
+function epochLogOf(recorded: Epoch[], owned: boolean): EpochLog {
+  return {
+    record: async (_, epoch) => {
+      recorded.push(epoch);
+      return owned;
+    },
+  };
+}
+
+function gateOf(
+  ledger: ReadonlyMap<number, GateDecision>,
+  lead: { readonly passed: number },
+  holds: string[],
+): Gate {
+  return {
+    isLed: (at) => at < lead.passed,
+    decide: (of) => ledger.get(of.addedSequence) ?? "pass",
+    reachBack: async (sequence) => void holds.push(`reach back to ${sequence}`),
+    pause: () => holds.push("pause"),
+    resumeWhenLed: (at) => holds.push(`follow to ${at}`),
+    resumeWhenDecided: (at) => holds.push(`seek ${at}`),
+  };
+}
+
 export function createBench(options: BenchOptions = {}): Bench {
   const set = createFilterSet(0, []);
   const sent: Outgoing[] = [];
@@ -75,6 +102,8 @@ export function createBench(options: BenchOptions = {}): Bench {
   const crashes: Error[] = [];
   const counts: Counts[] = [];
   const holds: string[] = [];
+  const epochs = createEpochs(options.known ?? []);
+  const lead = { passed: Number.POSITIVE_INFINITY, record: (epoch: Epoch) => epochs.recorded(epoch) };
   const { ledger } = options;
   const finality = ledger === undefined ? "latest" : "finalized";
   const waiting: PromiseWithResolvers<void>[] = [];
@@ -85,23 +114,10 @@ export function createBench(options: BenchOptions = {}): Bench {
     {
       finality,
       ...(ledger === undefined
-        ? {}
-        : {
-            gate: {
-              decide: (of: Log) => ledger.get(of.addedSequence) ?? "pass",
-              reachBack: async (sequence: number) => void holds.push(`reach back to ${sequence}`),
-              pause: () => holds.push("pause"),
-              resumeWhenDecided: (at: number) => holds.push(`seek ${at}`),
-            },
-          }),
+        ? { epochLog: epochLogOf(recorded, options.owned ?? true) }
+        : { gate: gateOf(ledger, lead, holds) }),
       filters: { ...set, load: () => Promise.reject(new Error("not in memory")) },
-      epochs: createEpochs(options.known ?? []),
-      epochLog: {
-        record: async (_, epoch) => {
-          recorded.push(epoch);
-          return options.owned ?? true;
-        },
-      },
+      epochs,
       outbox: {
         send: (records) => {
           sent.push(...records);
@@ -141,6 +157,7 @@ export function createBench(options: BenchOptions = {}): Bench {
     crashes,
     counts,
     holds,
+    lead,
     acknowledge: async () => {
       await turns();
       for (const one of waiting.splice(0)) one.resolve();
@@ -150,6 +167,16 @@ export function createBench(options: BenchOptions = {}): Bench {
       await turns();
       for (const one of waiting.splice(0)) one.reject(error);
       await turns();
+    },
+    acceptUnreadable(reason) {
+      const record = {
+        offset: offset++,
+        key: null,
+        value: Buffer.from([0, 255]),
+        timestampMs: 0,
+        unreadable: reason,
+      };
+      partition.accept({ records: [record], isCurrent: () => current, settle: (at) => settled.add(at) });
     },
     accept(...values) {
       const records = values.map((value): SourceRecord => {

@@ -1,5 +1,6 @@
 import { createMPT } from "@ethereumjs/mpt";
 import { RLP } from "@ethereumjs/rlp";
+import { keccak256 } from "./keccak.ts";
 import { bytesOf, integerBytesOf } from "./rlp-fields.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -14,7 +15,7 @@ const depositType = 0x7e;
  * @returns lower-case `0x` text; null if a receipt is unreadable.
  */
 export async function receiptsRootOf(receipts: readonly unknown[]): Promise<string | null> {
-  const trie = await createMPT();
+  const trie = await createMPT({ useKeyHashingFunction: keccak256 });
   for (const [index, receipt] of receipts.entries()) {
     const encoded = encodeReceipt(receipt);
     if (encoded === null) return null;

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { honestNode, makeBranch } from "../../testing/chain.ts";
+import { readRecorded } from "../../testing/fixtures.ts";
 import { createFakeClock } from "../../testing/fake-clock.ts";
 import type { VerifiedBlock } from "../model.ts";
-import { checksOf } from "../proof/checks.ts";
+import { type CheckMode, checksOf } from "../proof/checks.ts";
 import { createBlockReader } from "./block-reader.ts";
 import { createBlockSource } from "./block-source.ts";
 import type { ProviderPool } from "./provider-pool.ts";
@@ -16,6 +17,7 @@ function sourceOver(
   nodes: Readonly<Record<string, Answer>>,
   proof: "bloom" | "receipts" = "bloom",
   chainId = 5,
+  headerHash: CheckMode = "off",
 ) {
   const calls: string[] = [];
   const checks: string[] = [];
@@ -37,7 +39,7 @@ function sourceOver(
     },
   };
   const reader = createBlockReader({
-    checks: checksOf(chainId, { "header-hash": "off" }),
+    checks: checksOf(chainId, { "header-hash": headerHash }),
     proof,
     onCheck: (provider, check, outcome) => checks.push(`${provider} ${check} ${outcome}`),
   });
@@ -141,6 +143,30 @@ describe("one block", () => {
     const { source, checks } = sourceOver({ a: drops((logs) => logs.slice(0, -1)) }, "bloom", 137);
     expect(await source.block(refOf(3), {})).toMatchObject({ proof: "none" });
     expect(checks).toEqual(["a bloom observed"]);
+  });
+});
+
+describe("a header that is held to its hash", () => {
+  const { block } = readRecorded("ethereum-18000000");
+  const serves = (header: unknown) => () => header;
+  const lying = serves({ ...block, logsBloom: `0x${"00".repeat(256)}` });
+  const sourceOf = (nodes: Readonly<Record<string, Answer>>) =>
+    sourceOver(nodes, "bloom", 1, "enforce").source;
+
+  test("is believed of a poll, of a walk and of the finalized block when it is whole", async () => {
+    const source = sourceOf({ a: serves(block) });
+    expect(await source.latest()).toMatchObject({ hash: block.hash, from: "a" });
+    expect(await source.headerByHash(block.hash)).toMatchObject({ hash: block.hash });
+    expect(await source.finalized()).toEqual({ number: 18_000_000, hash: block.hash });
+  });
+
+  test("is asked of another provider when its bloom was emptied: it would hide every log", async () => {
+    const source = sourceOf({ a: lying, b: serves(block) });
+    expect(await source.latest()).toMatchObject({ hash: block.hash, from: "b" });
+    expect(await source.headerByHash(block.hash)).toMatchObject({ logsBloom: block["logsBloom"] });
+    const alone = sourceOf({ a: lying });
+    for (const asked of [alone.latest(), alone.headerByHash(block.hash), alone.finalized()])
+      await expect(asked).rejects.toMatchObject({ code: "BLOCK_UNVERIFIED" });
   });
 });
 

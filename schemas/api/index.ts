@@ -1,0 +1,11 @@
+export * from "./accounts.ts";
+export * from "./address-lists.ts";
+export * from "./deliveries.ts";
+export * from "./endpoints.ts";
+export * from "./errors.ts";
+export * from "./filters.ts";
+export * from "./openapi.ts";
+export * from "./operation.ts";
+export * from "./operations.ts";
+export * from "./statistics.ts";
+export { pageSizeDefault, pageSizeMax, type Problem } from "./fields.ts";

@@ -1,0 +1,70 @@
+import { getEventListeners } from "node:events";
+import { expect, test } from "vitest";
+import type { Clock } from "./clock.ts";
+import { createChainLoop } from "./chain-loop.ts";
+import type { Follower } from "./follower.ts";
+import { createHeads } from "./heads.ts";
+import type { HeadNotice } from "./model.ts";
+import type { BlockSource } from "./ports.ts";
+
+const noticeOf = (number: number): HeadNotice =>
+  ({
+    number,
+    hash: `0x${number}`,
+    parentHash: `0x${number - 1}`,
+    from: "node",
+    seenAtMs: number,
+  }) as HeadNotice;
+
+/** A loop whose sleeps last until their signal is aborted, and what it followed. */
+function setUp() {
+  const followed: number[] = [];
+  let sleeping = Promise.withResolvers<void>();
+  const clock: Clock = {
+    now: () => 0,
+    random: () => 0.5,
+    sleep: (_, signal) =>
+      new Promise((resolve) => {
+        if (signal?.aborted) return resolve();
+        signal?.addEventListener("abort", () => resolve(), { once: true });
+        sleeping.resolve();
+      }),
+  };
+  const loop = createChainLoop({
+    source: { latest: () => Promise.resolve(noticeOf(1)) } as unknown as BlockSource,
+    heads: createHeads({ staleAfterMs: 1_000, announcers: ["node"], startedAtMs: 0 }),
+    clock,
+    isAnnounced: () => true,
+    isConnected: () => true,
+    pollMs: 500,
+    finalityMs: 5_000,
+    rebuild: () => undefined,
+    onSourceFailure: () => undefined,
+  });
+  const follower = {
+    advance: ({ number }: HeadNotice) => Promise.resolve(void followed.push(number)),
+    settleFinality: () => Promise.resolve(),
+    window: {},
+  } as unknown as Follower;
+  /** Resolves when the loop waits for a head. */
+  const idle = async () => {
+    await sleeping.promise;
+    sleeping = Promise.withResolvers();
+  };
+  return { loop, follower, followed, idle };
+}
+
+test("an announcement wakes the loop, and a thousand waits leave one listener on the signal of the process", async () => {
+  const { loop, follower, followed, idle } = setUp();
+  const stop = new AbortController();
+  const running = loop.run(follower, stop.signal);
+  for (let number = 2; number < 1_000; number += 1) {
+    await idle();
+    loop.announce(noticeOf(number));
+  }
+  await idle();
+  expect(followed.length).toBe(999);
+  expect(getEventListeners(stop.signal, "abort").length).toBe(1);
+  stop.abort();
+  await running;
+});
