@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { compileCacheFolder } from "@ethhook/scripts/service-process";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -28,7 +29,13 @@ export async function startServiceProcess(
   const child = spawn(process.execPath, [`services/${name}/src/main.ts`], {
     cwd: root,
     // The line that says on which port it listens is written at this level.
-    env: { PATH: process.env["PATH"], HTTP_PORT: "0", ...env, LOG_LEVEL: "info" },
+    env: {
+      PATH: process.env["PATH"],
+      NODE_COMPILE_CACHE: compileCacheFolder,
+      HTTP_PORT: "0",
+      ...env,
+      LOG_LEVEL: "info",
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const lines: string[] = [];

@@ -1,4 +1,3 @@
-import { createMPT } from "@ethereumjs/mpt";
 import { RLP } from "@ethereumjs/rlp";
 import { bytesOf, integerBytesOf } from "./rlp-fields.ts";
 
@@ -14,6 +13,8 @@ const depositType = 0x7e;
  * @returns lower-case `0x` text; null if a receipt is unreadable.
  */
 export async function receiptsRootOf(receipts: readonly unknown[]): Promise<string | null> {
+  // Only where roots are proven: it takes 20 MB of memory.
+  const { createMPT } = await import("@ethereumjs/mpt");
   const trie = await createMPT();
   for (const [index, receipt] of receipts.entries()) {
     const encoded = encodeReceipt(receipt);
