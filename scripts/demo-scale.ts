@@ -16,7 +16,7 @@ const program = new Command("npm run demo:scale --")
   .addHelpText(
     "after",
     `
-Starts Kafka and Postgres on free ports, with data that is thrown away, and takes about 80 s. Logs are written to the 12 partitions
+Starts Kafka and Postgres on free ports, with data that is thrown away, and takes about a minute. Logs are written to the 12 partitions
 of logs.base in the place of an ingestor; everything behind them is the real thing. So that any machine can show it,
 each matcher is held to 5 % of a core, as by the CPU limit of a container, and a delivery process to 15 POSTs at a time.
 Ctrl-C stops everything.

@@ -95,6 +95,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
   matched_at       DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
   attempts_made    UInt16 CODEC(ZSTD(1)),
   origin           LowCardinality(String),
+  batch            Array(String) CODEC(ZSTD(1)),
   -- Which of several records with one webhook id stays: the match before a release before a replay.
   precedence       UInt8 CODEC(ZSTD(1)),
   _topic           LowCardinality(String),
@@ -132,17 +133,38 @@ CREATE TABLE IF NOT EXISTS attempts (
   e2e_ms          Nullable(Float32) CODEC(ZSTD(1)),
   next_attempt_at Nullable(DateTime64(3, 'UTC')) CODEC(ZSTD(1)),
   origin          LowCardinality(String),
+  -- Ids of all webhooks that one POST carries, when it carries several: each is found by its own id.
+  batch           Array(String) CODEC(ZSTD(1)),
   request_bytes   UInt32 CODEC(ZSTD(1)),
   _topic          LowCardinality(String),
   _partition      UInt32 CODEC(ZSTD(1)),
   _offset         UInt64 CODEC(ZSTD(1)),
   ingested_at     DateTime('UTC') DEFAULT now() CODEC(Delta, ZSTD(1)),
   INDEX endpoint_id endpoint_id TYPE set(64),
-  INDEX webhook_id webhook_id TYPE bloom_filter(0.01)
+  INDEX webhook_id webhook_id TYPE bloom_filter(0.01),
+  INDEX batch batch TYPE bloom_filter(0.01)
 ) ENGINE = ReplacingMergeTree(ingested_at)
 PARTITION BY toStartOfMonth(started_at)
 ORDER BY (user_id, started_at, attempt_id)
 TTL ingested_at + INTERVAL 30 DAY;
+
+-- The few attempts that tell which webhooks were never delivered: those that failed, and those that may have made it good.
+CREATE TABLE IF NOT EXISTS troubled_attempts (
+  user_id     LowCardinality(String),
+  started_at  DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+  attempt_id  String CODEC(ZSTD(1)),
+  webhook_id  String CODEC(ZSTD(1)),
+  outcome     LowCardinality(String),
+  ingested_at DateTime('UTC') CODEC(Delta, ZSTD(1))
+) ENGINE = ReplacingMergeTree(ingested_at)
+PARTITION BY toStartOfMonth(started_at)
+ORDER BY (user_id, started_at, attempt_id, webhook_id)
+TTL ingested_at + INTERVAL 30 DAY;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS troubled_attempts_seen TO troubled_attempts AS
+SELECT user_id, started_at, attempt_id, arrayJoin(if(empty(batch), [attempts.webhook_id], batch)) AS webhook_id, outcome, ingested_at
+FROM attempts
+WHERE outcome != 'delivered' OR attempt > 1 OR origin NOT IN ('match', 'release');
 
 -- A webhook that dies again after a redrive is another row.
 CREATE TABLE IF NOT EXISTS dead_deliveries (

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { variables as api } from "@ethhook/api/config";
 import { deliveryVariables as delivery } from "@ethhook/delivery/config";
@@ -16,6 +17,7 @@ import {
 import { builtInChains, createTopology, metricCatalogue } from "@ethhook/topology";
 import { configDocument } from "./config.ts";
 import { errorsDocument } from "./errors.ts";
+import { withExamples } from "./examples.ts";
 import { messagesDocument } from "./messages.ts";
 import { metricsDocument } from "./metrics.ts";
 import { topicsDocument } from "./topics.ts";
@@ -43,9 +45,12 @@ export function documents(): Readonly<Record<string, string>> {
       examples(),
     ),
     "METRICS.md": metricsDocument(metricCatalogue),
+    "RECEIVERS.md": withExamples(textOf("RECEIVERS.md"), textOf),
     "TOPICS.md": topicsDocument(createTopology(builtInChains)),
   };
 }
+
+const textOf = (path: string): string => readFileSync(join(documentsFolder, path), "utf8");
 
 /** The examples that lie beside the message schemas, in the order of their names, the plain case of each first. */
 function examples() {

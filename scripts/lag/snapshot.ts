@@ -1,4 +1,10 @@
-import type { GroupDescription, KafkaAdmin, PartitionBounds, PartitionReader } from "@ethhook/kit";
+import type {
+  GroupDescription,
+  GroupMember,
+  KafkaAdmin,
+  PartitionBounds,
+  PartitionReader,
+} from "@ethhook/kit";
 import {
   eligibleUntilMs,
   type ConsumerGroup,
@@ -107,12 +113,7 @@ async function stateOf(
   const offsets = topics.length === 0 ? [] : await parts.admin.committedOffsets(group.groupId, topics);
   const committed = new Map(offsets.map(({ topic, partition, offset }) => [`${topic}:${partition}`, offset]));
   const owners = new Map(
-    group.members.flatMap(({ clientId, host, assignment }) =>
-      assignment.map(({ topic, partition }) => [
-        `${topic}:${partition}`,
-        `${clientId}@${host.replace(/^\//, "")}`,
-      ]),
-    ),
+    group.members.flatMap((member) => assignmentOf(member).map((at) => [at, ownerName(member)] as const)),
   );
   const declared = parts.topology.groups.find(({ id }) => id === group.groupId);
   const jobs = topics.flatMap((topic) =>
@@ -134,6 +135,13 @@ async function stateOf(
   const { groupId, state, members } = group;
   return { group: groupId, state, members: members.length, partitions: await inTurns(jobs, fetchesAtOnce) };
 }
+
+const assignmentOf = ({ assignment }: GroupMember): readonly string[] =>
+  assignment.map(({ topic, partition }) => `${topic}:${partition}`);
+
+/** `matcher@10.1.0.7#3f9a`: the end of its id tells it from others on the same host. */
+const ownerName = ({ clientId, host, memberId }: GroupMember): string =>
+  `${clientId}@${host.replace(/^\//, "")}#${memberId.slice(-4)}`;
 
 /** Where the eligible part of a partition ends for a group; null for a group that waits for nothing. */
 type EligibleEnds = (group: ConsumerGroup | undefined, topic: string, partition: number) => number | null;

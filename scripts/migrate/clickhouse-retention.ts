@@ -14,6 +14,7 @@ export async function applyRetention(db: ClickHouse, retention: Retention): Prom
   const wanted = {
     logs: retention.logsDays,
     attempts: retention.attemptsDays,
+    troubled_attempts: retention.attemptsDays,
     deliveries: retention.attemptsDays,
   };
   const standing = await db.rows<{ name: string; create_table_query: string }>(

@@ -11,6 +11,7 @@ import { chainVariable, sessionChains, type SessionChain } from "./chains.ts";
 import { monitoringPorts } from "./monitoring.ts";
 import { servicePorts } from "./pipeline.ts";
 import { choosePorts, enginePorts, type PortWish } from "./ports.ts";
+import { reachOf } from "./reach.ts";
 import type { Reporter } from "./reporter.ts";
 import type { SessionFolder } from "./session-folder.ts";
 
@@ -77,6 +78,8 @@ export async function layFoundation(
   });
   const engines = await raceAbort(bringingUp, signal);
   const settings = settingsOf(env, engines);
+  const reach = reachOf(settings, env);
+  if (reach !== null) reporter.notice(`From another terminal, npm run lag, replay and audit need ${reach}`);
   const kafka = createKafka({
     brokers: settings.KAFKA_BROKERS.split(","),
     clientId: "start",

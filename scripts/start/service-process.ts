@@ -1,6 +1,5 @@
 import type { ChildProcess } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { setTimeout as delay } from "node:timers/promises";
 import { spawnGuarded } from "@ethhook/infra";
 import { PipelineError } from "@ethhook/schemas";
@@ -40,12 +39,6 @@ export interface ServiceProcess {
   kill(): Promise<void>;
 }
 
-/**
- * Where Node keeps what it compiled, types already stripped: a service then starts in half the CPU time and with 20 MB less,
- * because it does not load the compiler of TypeScript. The image has one of its own.
- */
-export const compileCacheFolder = fileURLToPath(new URL("../../.data/compile-cache", import.meta.url));
-
 const restartMe = 75;
 /** Longer than the budget that a service gives itself to stop (10 s). */
 const stopGraceMs = 12_000;
@@ -72,7 +65,7 @@ export function startServiceProcess(spec: ServiceSpec): ServiceProcess {
     const startedAt = performance.now();
     const log = openSync(spec.logPath, "a");
     const { child: mine, release } = spawnGuarded(process.execPath, [spec.mainPath, ...(spec.args ?? [])], {
-      env: { NODE_COMPILE_CACHE: compileCacheFolder, ...spec.env },
+      env: { ...spec.env },
       output: log,
       // Its own session: Ctrl-C reaches only this process, which ends the services in order.
       detached: true,

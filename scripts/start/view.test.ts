@@ -33,7 +33,7 @@ const plain = { width: 100, colour: false };
 
 test("the live view shows each chain, the total, latency, lag and links", () => {
   expect(renderLive(snapshot, plain)).toEqual([
-    "EthHook  01:05 of 02:00   Ctrl-C stops everything",
+    "EthHook  01:05 of 02:00   Ctrl-C stops everything, and its data is gone",
     "",
     "chain             head    blocks      logs   matched delivered    failed",
     "ethereum           #12         4        20        20        20         0",

@@ -17,7 +17,10 @@ export function renderLive(snapshot: Snapshot, options: ViewOptions): string[] {
   const total = totalOf(snapshot.chains);
   const of = snapshot.secondsTotal === null ? "" : ` of ${clock(snapshot.secondsTotal)}`;
   const lines: Line[] = [
-    [paint.bold("EthHook"), `  ${clock(snapshot.seconds)}${of}   Ctrl-C stops everything`],
+    [
+      paint.bold("EthHook"),
+      `  ${clock(snapshot.seconds)}${of}   Ctrl-C stops everything, and its data is gone`,
+    ],
     [],
     [paint.dim(row(columns))],
     ...snapshot.chains.map((chain): Line => chainLine(chain, paint)),

@@ -32,6 +32,8 @@ else if (parsed.kind === "wrong") {
   const context: SuiteContext = {
     runs: parsed.runs,
     secondsPerRun: parsed.secondsPerRun,
+    outageSeconds: parsed.outageSeconds,
+    scale: parsed.scale,
     progress: (line) => console.error(line),
   };
   try {

@@ -1,24 +1,11 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
-import { processesWith } from "../support/marked-processes.ts";
+import { lastJson, startNpm, type NpmProcess } from "../support/npm-process.ts";
 import { until } from "../support/until.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const folders: string[] = [];
-const running: { readonly child: ChildProcess; readonly done: Promise<unknown> }[] = [];
-
+const running: NpmProcess[] = [];
 afterEach(async () => {
-  for (const { child, done } of running.splice(0)) {
-    child.kill("SIGTERM");
-    await done;
-  }
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  for (const one of running.splice(0)) await one.cleanUp();
 });
 
 /** Free ports for everything: other tests, or a person's own session, may have the usual ones. */
@@ -28,23 +15,10 @@ const freePorts = Object.fromEntries(
     .map((name) => [`${name}_PORT`, "0"]),
 );
 
-/** `npm start -- …` as a person types it. */
-function npmStart(args: readonly string[], env: Record<string, string> = {}) {
-  const marker = `ETHHOOK_TEST_RUN=${randomUUID()}`;
-  const [name, value] = marker.split("=") as [string, string];
-  const folder = mkdtempSync(join(tmpdir(), "ethhook-start-"));
-  folders.push(folder);
-  const child = spawn("npm", ["start", "--", ...args], {
-    cwd: root,
-    env: { ...process.env, ...freePorts, ETHHOOK_DATA: folder, [name]: value, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const said = { stdout: "", stderr: "" };
-  child.stdout.on("data", (chunk: Buffer) => (said.stdout += chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => (said.stderr += chunk.toString()));
-  const done = new Promise<number | null>((resolve) => child.once("close", resolve));
-  running.push({ child, done });
-  return { child, done, said, left: () => processesWith(marker) };
+function npmStart(args: readonly string[], env: Record<string, string> = {}): NpmProcess {
+  const started = startNpm(["start", "--", ...args], { ...freePorts, ...env });
+  running.push(started);
+  return started;
 }
 
 interface Result {
@@ -55,13 +29,10 @@ interface Result {
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** npm writes what it runs to stdout; the result is the last line. */
-const resultOf = (stdout: string): Result => JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Result;
-
 test("15 seconds deliver on all four chains, tell so in JSON, and leave no process", async () => {
   const { done, said, left } = npmStart(["--seconds", "15", "--json"]);
   expect(await done, said.stderr).toBe(0);
-  const { chains, latencyMs, rows, seconds, versions } = resultOf(said.stdout);
+  const { chains, latencyMs, rows, seconds, versions } = lastJson<Result>(said.stdout);
   expect(chains).toMatchObject([
     { chain: "ethereum" },
     { chain: "arbitrum" },
@@ -97,7 +68,7 @@ test("a matcher that is killed is started again, and nothing is lost", async () 
   process.kill(matcher?.pid ?? 0, "SIGKILL");
   expect(await done, said.stderr).toBe(0);
   expect(said.stderr).toContain("matcher was ended by SIGKILL. It is started again");
-  for (const { logs, delivered } of resultOf(said.stdout).chains) expect(delivered).toBe(logs);
+  for (const { logs, delivered } of lastJson<Result>(said.stdout).chains) expect(delivered).toBe(logs);
 });
 
 test("an engine that is killed ends the session at once, with a sentence and nothing left", async () => {

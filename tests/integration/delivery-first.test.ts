@@ -1,18 +1,22 @@
 import { createHmac, randomBytes } from "node:crypto";
+import { parseSecretKeys, sealSecret } from "@ethhook/kit";
 import { Webhook as StandardWebhook } from "standardwebhooks";
 import { Webhook as SvixWebhook } from "svix";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { addSecret, deliveryOf, startDeliveryStage, type DeliveryStage } from "../support/delivery-stage.ts";
 import { startExample } from "../support/example-receivers.ts";
+import { runCommand } from "../support/command.ts";
+import type { ServiceProcess } from "../support/service-process.ts";
 import { startTestReceiver, status, type TestReceiver } from "../support/test-receiver.ts";
 import { until } from "../support/until.ts";
 
 let stage: DeliveryStage;
 let receiver: TestReceiver;
+let delivery: ServiceProcess;
 
 beforeAll(async () => {
   [stage, receiver] = await Promise.all([startDeliveryStage(), startTestReceiver()]);
-  await stage.deliveryProcess();
+  delivery = await stage.deliveryProcess();
 });
 afterAll(async () => {
   await stage.stop();
@@ -87,6 +91,7 @@ test("a delivery that used every attempt ends in the dead letters with all of th
   expect(dead!.attempts.map((a) => a.statusCode)).toEqual([404, 404]);
 });
 
+const newKey = () => randomBytes(32).toString("base64");
 const newSecret = () => `whsec_${randomBytes(32).toString("base64")}`;
 const attemptsOf = (id: string, n: number) =>
   until(
@@ -130,3 +135,49 @@ test.each(["node-standardwebhooks.mjs", "node-crypto.mjs", "python-stdlib.py", "
     expect(accepted, "taken twice, worked on once").toEqual([`accepted ${id}`]);
   },
 );
+
+test("a key of SECRETS_KEY is replaced: every secret stays readable; a wrong key is told, and a lost one stops only its endpoint", async () => {
+  const [older, newer, lost] = [stage.env["SECRETS_KEY"]!, newKey(), newKey()];
+  const endpoint = await stage.endpoint(`${receiver.url}/resealed`);
+  const keysInUse = async () =>
+    (
+      await stage.db.query<{ key: string }>(
+        "SELECT DISTINCT split_part(sealed, '.', 2) AS key FROM endpoint_secrets",
+      )
+    ).rows.length;
+  await delivery.stop();
+  await expect(stage.deliveryProcess({ SECRETS_KEY: newer }), "the old key forgotten").rejects.toThrow(
+    /ended with 1:[^]*SECRET_UNREADABLE[^]*put the old key behind the new one/,
+  );
+  const reseal = (keys: string) => runCommand("reseal", [], { ...stage.env, SECRETS_KEY: keys });
+  expect(await reseal(newer)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("no key of SECRETS_KEY"),
+  });
+  expect(await reseal(`${newer},${older}`)).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^[1-9]\d* secrets sealed again, 0 were/),
+  });
+  expect(await keysInUse()).toBe(1);
+
+  const sealedOff = await stage.endpoint(`${receiver.url}/sealed-off`);
+  const sealed = sealSecret(parseSecretKeys(lost), newSecret(), sealedOff.id);
+  await stage.db.query("UPDATE endpoint_secrets SET sealed = $2 WHERE endpoint_id = $1", [
+    sealedOff.id,
+    sealed,
+  ]);
+  delivery = await stage.deliveryProcess({ SECRETS_KEY: newer });
+  expect(delivery.log()).toContain("secrets.unreadable");
+  const [ok, off] = [deliveryOf(endpoint, 1), deliveryOf(sealedOff, 2)];
+  await stage.produce([off, ok]);
+  await attemptsOf(ok.webhookId, 1);
+  const [post] = receiver.posts.filter((one) => one.path === "/resealed");
+  const headers = post!.headers as Record<string, string>;
+  expect(() => new StandardWebhook(endpoint.secret).verify(post!.body, headers)).not.toThrow();
+  await until(
+    "what cannot be signed waits in Postgres",
+    () => stage.parkedRows(),
+    (rows) => rows === 1,
+  );
+  expect(receiver.idsOf("/sealed-off")).toEqual([]);
+});

@@ -64,7 +64,7 @@ test("a group's lag is its open records and their age, and ClickHouse's groups c
   const open = group.topics.flatMap(({ partitions }) => partitions).filter(({ records }) => records > 0);
   expect(open).toHaveLength(1);
   expect(open[0]).toMatchObject({ topic: "deliveries", committed: 4, end: 10 });
-  expect(open[0]?.member).toMatch(/^tests@/);
+  expect(open[0]?.member).toMatch(/^tests@127\.0\.0\.1#[0-9a-f]{4}$/);
 });
 
 test("a group that waits for finality lags on purpose, and only its eligible part counts", async () => {
@@ -152,10 +152,15 @@ test("the same figures are served to Prometheus until SIGTERM", async () => {
   const [shown] = groupOf(JSON.parse(stdout) as LagReport, "delivery").topics;
   for (const { partition, records, eligibleRecords, committed, end } of shown!.partitions) {
     const labels = `{group="delivery",topic="deliveries",partition="${partition}"}`;
-    expect(text).toContain(`ethhook_lag_records${labels} ${records}\n`);
-    expect(text).toContain(`ethhook_lag_eligible_records${labels} ${eligibleRecords}\n`);
-    expect(text).toContain(`ethhook_lag_end_offset${labels} ${end}\n`);
-    if (committed !== null) expect(text).toContain(`ethhook_lag_committed_offset${labels} ${committed}\n`);
+    const values = {
+      records,
+      eligible_records: eligibleRecords,
+      end_offset: end,
+      committed_offset: committed,
+    };
+    // A partition that was never committed has no offset to show.
+    const known = Object.entries(values).filter(([, value]) => value !== null);
+    for (const [name, value] of known) expect(text).toContain(`ethhook_lag_${name}${labels} ${value}\n`);
     expect(text).toContain(`ethhook_lag_seconds${labels}`);
   }
   for (const name of ["retention_ratio", "lost_records"]) {

@@ -1,4 +1,5 @@
 import { startClickHouse, type ClickHouseEngine } from "@ethhook/infra";
+import { partitionOf } from "@ethhook/kit";
 import { deliveryCodec, webhookId, type Attempt, type Delivery, type Log } from "@ethhook/schemas";
 import { migrateClickHouse } from "@ethhook/scripts/migrate";
 import { builtInChains, toRecord } from "@ethhook/topology";
@@ -262,7 +263,52 @@ test("only what failed is sent again, or what was delivered, died, or was never 
   );
   expect(await dryAndReal("ep_status", "--status", "failed")).toEqual([4, 4]);
   expect(sortedIds(await replayed("ep_status"))).toEqual(sortedIds([...failed, ...dead]));
-  expect(await dryAndReal("ep_status", "--status", "dead")).toEqual([1, 1]);
-  expect(await dryAndReal("ep_status", "--status", "delivered")).toEqual([2, 2]);
-  expect(await dryAndReal("ep_status", "--status", "pending")).toEqual([pending.length, pending.length]);
+  const counts = ["delivered", "dead", "pending"].map(async (status) => {
+    const { stdout } = await replay("--json", "--dry-run", "--endpoint", "ep_status", "--status", status);
+    return (JSON.parse(stdout) as { total: number }).total;
+  });
+  expect(await Promise.all(counts)).toEqual([2, 1, pending.length]);
+});
+
+test("dead logs that can be read now are matched with the filters of their time and brought back, once", async () => {
+  const contract = addressOf(0x50);
+  await matcher.knows(await world.subscribe("ep_dead_log", filterOf(contract)));
+  const [log] = await blocks(1, [contract]);
+  await until(
+    "what was recorded for its partition",
+    () => live("ep_dead_log"),
+    (found) => found.length === 2,
+  );
+  // Of the same block; a version before this one could not read it.
+  const dead = { ...log!, logIndex: 7 };
+  const record = toRecord(topology.logs.of(chainId), dead);
+  const partition = partitionOf(record.key, topology.logs.of(chainId).partitions);
+  const producer = world.kafka.producer();
+  await producer.start();
+  const headers = {
+    "source-topic": record.topic,
+    "source-partition": String(partition),
+    "source-offset": "1",
+    reason: "unreadable then",
+    group: "matcher.latest",
+    "dead-at-ms": String(Date.now()),
+  };
+  await producer.send([{ ...record, topic: topology.logsDlq.name, headers }]);
+  await producer.stop();
+  const redrive = async (...args: readonly string[]) => {
+    const env = { ...world.env, CLICKHOUSE_URL: clickhouse.url };
+    const { code, stdout, stderr } = await runCommand(
+      "redrive",
+      ["--json", "--topic", "logs.dlq", ...args],
+      env,
+    );
+    expect([code, stderr]).toEqual([0, ""]);
+    return JSON.parse(stdout) as { total: number; done: number };
+  };
+  expect(await redrive("--dry-run")).toMatchObject({ total: 1, done: 0 });
+  expect(await redrive()).toMatchObject({ total: 1, done: 0 });
+  expect(await redrive()).toMatchObject({ total: 0, done: 1 });
+  expect((await replayed("ep_dead_log")).map(({ logIndex, origin }) => [logIndex, origin])).toEqual([
+    [7, "redrive"],
+  ]);
 });

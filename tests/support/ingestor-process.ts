@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { compileCacheFolder } from "@ethhook/scripts/service-process";
 
 const main = fileURLToPath(new URL("../../services/ingestor/src/main.ts", import.meta.url));
 const outputLinesMax = 5_000;
@@ -24,7 +23,12 @@ export interface IngestorProcess {
 
 export function startIngestorProcess(env: Readonly<Record<string, string>>): IngestorProcess {
   const child: ChildProcess = spawn(process.execPath, [main], {
-    env: { PATH: process.env["PATH"] ?? "", NODE_COMPILE_CACHE: compileCacheFolder, HTTP_PORT: "0", ...env },
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
+      HTTP_PORT: "0",
+      ...env,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const lines: Record<string, unknown>[] = [];

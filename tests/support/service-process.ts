@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { compileCacheFolder } from "@ethhook/scripts/service-process";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -31,7 +30,7 @@ export async function startServiceProcess(
     // The line that says on which port it listens is written at this level.
     env: {
       PATH: process.env["PATH"],
-      NODE_COMPILE_CACHE: compileCacheFolder,
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
       HTTP_PORT: "0",
       ...env,
       LOG_LEVEL: "info",

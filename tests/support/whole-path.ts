@@ -64,6 +64,7 @@ async function prepare(stack: AsyncDisposableStack, logs: string, urls: EngineUr
   const adminKey = randomBytes(16).toString("hex");
   const shared = {
     PATH: process.env["PATH"],
+    NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
     ...urls,
     CLICKHOUSE_DATABASE: "ethhook",
     SECRETS_KEY: randomBytes(32).toString("base64"),

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { KafkaClient } from "@ethhook/kit";
 import { PipelineError } from "@ethhook/schemas";
 
-const burstLogs = 8_000;
+const burstLogs = 6_000;
 const pollMs = 50;
 const deadlineMs = 30_000;
 

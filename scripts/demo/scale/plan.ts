@@ -17,7 +17,7 @@ export function planLoad(
 ): LoadPlan {
   const deliveryPerSecond = Math.floor((limits.deliveryConcurrency * 1_000) / limits.answerAfterMs);
   // Between one process and what all can take, with room for partitions that carry more than others.
-  const factor = Math.min(1.8, 1 + 0.3 * (processes - 1));
+  const factor = Math.min(1.75, 1 + 0.25 * (processes - 1));
   return {
     logsPerSecond: Math.round(matcherPerSecond * factor),
     // Of them only what one matcher reads arrives at first: a seventh more than one delivery process can take.

@@ -56,8 +56,11 @@ export const limits = {
 } as const;
 
 const chainName = "base";
-/** A killed process is missed for 10 s before its partitions go to others. */
+/** Of both services; the least that they take. */
+const sessionTimeoutMs = 6_000;
+/** A killed process is missed for its session before its partitions go to others. */
 const spreadDeadlineMs = 40_000;
+const growDeadlineMs = 30_000;
 const drainDeadlineMs = 60_000;
 const pollMs = 100;
 
@@ -101,17 +104,18 @@ async function setTheStage(
   const { tell, folder } = options;
   const onError = (error: Error): void => fail(error.message);
   const common = { logsFolder: folder.logs, onNotice: tell.step, onDeath: fail };
+  const env = { ...stage.env, SESSION_TIMEOUT_MS: String(sessionTimeoutMs) };
   const cpuShare = createCpuShare(limits.matcherCpuShare);
   const matchers = createCrew({
     ...common,
     service: "matcher",
-    env: { ...stage.env, MATCHER_GROUPS: "latest" },
+    env: { ...env, MATCHER_GROUPS: "latest" },
     cpuShare,
   });
   const deliveries = createCrew({
     ...common,
     service: "delivery",
-    env: { ...stage.env, DELIVERY_CONCURRENCY: String(limits.deliveryConcurrency) },
+    env: { ...env, DELIVERY_CONCURRENCY: String(limits.deliveryConcurrency) },
     cpuShare: null,
   });
   stack.defer(() => deliveries.stopAll());
@@ -138,10 +142,9 @@ async function perform(play: Play): Promise<ScaleResult> {
   tell.step(
     `The load: ${plan.logsPerSecond} logs/s on ${chainName}'s 12 partitions, of which ${plan.matchedPerSecond}/s match.`,
   );
-  const before = watch.samples.length;
+  const before = watch.samples.at(-1);
   await delay(options.seconds * 1_000);
-  await nextSample(play);
-  checkGrowth(play, watch.samples.slice(before));
+  await grow(play, plan, before);
   for (let count = 2; ; count = Math.min(count * 2, processes)) {
     tell.step(`${count} of each …`);
     await crewOf(play, count);
@@ -226,21 +229,20 @@ async function measure(play: Play): Promise<LoadPlan> {
   return plan;
 }
 
-function checkGrowth(play: Play, samples: readonly Sample[]): void {
-  const grew = (read: (sample: Sample) => Measured): boolean => {
-    const lags = samples.map((sample) => read(sample).lagRecords);
-    return (lags.at(-1) ?? 0) > (lags[0] ?? 0);
+/** Waits until both groups are half a second of load further behind than `before`. */
+async function grow(play: Play, plan: LoadPlan, before: Sample | undefined): Promise<void> {
+  const { watch } = play;
+  const hasGrown = (read: (sample: Sample) => Measured, perSecond: number): boolean => {
+    const [first, last] = [before, watch.samples.at(-1)].map((sample) =>
+      sample ? read(sample).lagRecords : 0,
+    );
+    return (last ?? 0) - (first ?? 0) > perSecond / 2;
   };
-  check(
-    play,
-    "with one matcher its lag grows",
-    grew(({ matcher }) => matcher),
-  );
-  check(
-    play,
-    "with one delivery process its lag grows",
-    grew(({ delivery }) => delivery),
-  );
+  const matcher = (): boolean => hasGrown((sample) => sample.matcher, plan.logsPerSecond);
+  const delivery = (): boolean => hasGrown((sample) => sample.delivery, plan.matchedPerSecond);
+  await until(() => matcher() && delivery(), growDeadlineMs);
+  check(play, "with one matcher its lag grows", matcher());
+  check(play, "with one delivery process its lag grows", delivery());
 }
 
 /** Waits until the lag of both groups is a third of what it was at most, or two seconds of load. */
@@ -261,7 +263,9 @@ async function fall(play: Play, plan: LoadPlan): Promise<void> {
 async function killOneOfEach(play: Play): Promise<void> {
   const { matchers, deliveries, options } = play;
   const names = await Promise.all([matchers.killOne(), deliveries.killOne()]);
-  options.tell.step(`kill -9 to ${names.join(" and ")}; the broker misses them after 10 s …`);
+  options.tell.step(
+    `kill -9 to ${names.join(" and ")}; their partitions go to others after ${sessionTimeoutMs / 1_000} s without a sign of life …`,
+  );
   await spread(play);
 }
 

@@ -83,6 +83,8 @@ export async function openStage(options: StageOptions, stack: AsyncDisposableSta
   return { kafka, topology, env, watched, received, receiver, broken };
 }
 
+const createdAtOnce = 10;
+
 /** Through the API, as a user would; it is not needed afterwards. Every fourth asks for its contract's order. */
 async function createEndpoints(
   env: Env,
@@ -98,8 +100,7 @@ async function createEndpoints(
   const { apiKey } = await admin("createUser", { body: { email: "scale@ethhook.example", name: "Scale" } });
   const api = createApiClient(url, apiKey.key);
   const { id: applicationId } = await api("createApplication", { body: { name: "demo:scale" } });
-  const watched: Watched[] = [];
-  for (let n = 1; n <= endpoints; n += 1) {
+  const create = async (n: number): Promise<Watched> => {
     const isOrdered = n % 4 === 0;
     const path = `/hooks/${n}`;
     const address = contractOf(n);
@@ -113,7 +114,12 @@ async function createEndpoints(
       },
     });
     receiver.trust(path, secret);
-    watched.push({ address, endpointId: id, isOrdered });
+    return { address, endpointId: id, isOrdered };
+  };
+  const watched: Watched[] = [];
+  for (let n = 1; n <= endpoints; n += createdAtOnce) {
+    const some = Array.from({ length: Math.min(createdAtOnce, endpoints - n + 1) }, (_, index) => n + index);
+    watched.push(...(await Promise.all(some.map(create))));
   }
   await pipeline.stop("api");
   return watched;

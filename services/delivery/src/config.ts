@@ -1,5 +1,6 @@
 import {
   booleanText,
+  groupVariables,
   integerText,
   kafkaVariables,
   postgresVariables,
@@ -30,6 +31,7 @@ export const deliveryVariables = {
   ...kafkaVariables,
   ...postgresVariables,
   ...secretsVariables,
+  ...groupVariables,
   ALLOW_PRIVATE_ADDRESSES: {
     schema: booleanText,
     default: "false",
@@ -59,11 +61,6 @@ export const deliveryVariables = {
     schema: integerText({ min: 10, max: 100_000_000 }),
     default: "100000",
     help: "Deliveries of one endpoint that wait in Postgres at most; further ones are dead-lettered with a notice.",
-  },
-  SESSION_TIMEOUT_MS: {
-    schema: integerText({ min: 6_000, max: 300_000 }),
-    default: "10000",
-    help: "After so long without a sign of life, a process's endpoints go to others.",
   },
   WINDOW_RECORDS: {
     schema: integerText({ min: 100, max: 100_000 }),

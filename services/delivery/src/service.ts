@@ -35,6 +35,7 @@ export function createDelivery(config: DeliveryConfig, deps: DeliveryDeps): Serv
   return {
     async start() {
       await listener.start();
+      await stores.endpoints.checkKeys();
       await stores.producer.start();
       const every = (ms: number, run: () => void) => timers.push(setInterval(run, ms));
       every(tickMs, () => pipeline.tick());

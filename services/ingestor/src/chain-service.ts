@@ -132,7 +132,8 @@ export function createChainService(deps: ChainServiceDeps): ChainService {
           logger.warn({ event: "head.malformed", provider: provider.name }, parsed.reason);
           return;
         }
-        const { value: header } = parsed;
+        // Not held to its hash: enough to wake up, not to publish by. Without transactions it is asked for again.
+        const header = { ...parsed.value, transactionHashes: null };
         loop.announce({ ...header, header, from: provider.name, seenAtMs: clock.now() });
       },
       onUp() {

@@ -73,6 +73,11 @@ export function needsReseal(keys: SecretKeys, sealed: string): boolean {
   return sealed.split(".")[1] !== keys.keys[0]?.id;
 }
 
+/** Ids of keys that sealed something, of which none is in the ring: sealed texts name their key in front, `v1.<key id>.`. */
+export function missingKeys(keys: SecretKeys, keyIds: readonly string[]): readonly string[] {
+  return keyIds.filter((id) => keys.keys.every((key) => key.id !== id));
+}
+
 function unreadable(reason: string, cause?: unknown): PipelineError {
   return new PipelineError("SECRET_UNREADABLE", "drop", `A sealed secret cannot be opened: ${reason}.`, {
     cause,

@@ -63,6 +63,15 @@ export const kafkaVariables = {
   },
 } as const satisfies Variables;
 
+/** How a member of a consumer group is missed. Redpanda allows 300 s at most. */
+export const groupVariables = {
+  SESSION_TIMEOUT_MS: {
+    schema: integerText({ min: 6_000, max: 300_000 }),
+    default: "10000",
+    help: "After so long without a sign of life, a process's partitions go to others.",
+  },
+} as const satisfies Variables;
+
 /** Where a service answers /healthz, /readyz and /metrics. */
 export function httpVariables(defaultPort: number): typeof httpShape {
   return {

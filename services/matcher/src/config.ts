@@ -1,4 +1,11 @@
-import { chainVariables, kafkaVariables, postgresVariables, type Config, type Variables } from "@ethhook/kit";
+import {
+  chainVariables,
+  groupVariables,
+  kafkaVariables,
+  postgresVariables,
+  type Config,
+  type Variables,
+} from "@ethhook/kit";
 import { z } from "zod";
 
 const groupNames = ["latest", "confirmed", "finalized"] as const;
@@ -8,6 +15,7 @@ export const matcherVariables = {
   ...kafkaVariables,
   ...postgresVariables,
   ...chainVariables,
+  ...groupVariables,
   MATCHER_GROUPS: {
     schema: z
       .string()

@@ -73,6 +73,8 @@ export function createMatcher(config: MatcherConfig, deps: MatcherDeps): Service
       topics,
       pauseAbove: unsettledMax,
       resumeBelow: unsettledMax / 2,
+      sessionTimeoutMs: config.SESSION_TIMEOUT_MS,
+      heartbeatIntervalMs: Math.floor(config.SESSION_TIMEOUT_MS / 4),
     });
     const follow = (wait: Wait): KafkaGroupDeps["role"] => {
       const lead = createKafkaLead({ admin: broker.admin(), pool, topology, logger });

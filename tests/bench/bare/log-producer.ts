@@ -12,6 +12,13 @@ export interface Produce {
   readonly firstBlock: number;
 }
 
+/** Logs all at once, as fast as the broker takes them. */
+export interface ProduceBurst {
+  readonly topic: string;
+  readonly logs: number;
+  readonly firstBlock: number;
+}
+
 export interface Produced {
   /** Event id → monotonic milliseconds when the broker had acknowledged the log. */
   readonly ackedMs: ReadonlyMap<string, number>;
@@ -21,6 +28,8 @@ export interface Produced {
 }
 
 const tickMs = 10;
+/** Logs of one block of a burst. */
+const burstLogs = 500;
 
 /**
  * Logs at a steady rate, one small block a tick, from whose addresses the caller chose. It never catches up by a burst:
@@ -33,7 +42,7 @@ interface Settings {
   readonly topics: Readonly<Record<string, number>>;
 }
 
-await serve<Settings, Produce>(async ({ brokers, addresses, topics }) => {
+await serve<Settings, Produce | ProduceBurst>(async ({ brokers, addresses, topics }) => {
   await createBareTopics(brokers, topics);
   const producer = bareKafka(brokers).producer({ allowAutoTopicCreation: false });
   await producer.connect();
@@ -53,24 +62,45 @@ await serve<Settings, Produce>(async ({ brokers, addresses, topics }) => {
     return { ackedMs, nextBlock: firstBlock + ticks, seconds: (monotonicMs() - startedMs) / 1000 };
   }
 
-  async function sendBlock(
-    topic: string,
-    block: number,
-    count: number,
-    ackedMs: Map<string, number>,
-  ): Promise<void> {
-    const logs = Array.from({ length: count }, (_, index) => logOf(block, index, addresses));
-    await producer.send({
-      topic,
-      acks: -1,
-      messages: logs.map((log) => ({ key: log.address, value: JSON.stringify(log) })),
-    });
-    const atMs = monotonicMs();
-    for (const log of logs) ackedMs.set(`${log.chainId}:${log.blockHash}:${log.logIndex}`, atMs);
+  async function burst({ topic, logs, firstBlock }: ProduceBurst): Promise<Produced> {
+    const ackedMs = new Map<string, number>();
+    // All of them first: writing takes no time from those who are measured.
+    const blocks = Array.from({ length: Math.ceil(logs / burstLogs) }, (_, index) =>
+      messagesOf(firstBlock + index, Math.min(burstLogs, logs - index * burstLogs)),
+    );
+    const startedMs = monotonicMs();
+    for (const messages of blocks) await sendAll(topic, messages, ackedMs);
+    const seconds = (monotonicMs() - startedMs) / 1000;
+    return { ackedMs, nextBlock: firstBlock + blocks.length, seconds };
   }
 
-  return { answer: produce, stop: () => producer.disconnect() };
+  const messagesOf = (block: number, count: number): readonly Message[] =>
+    Array.from({ length: count }, (_, index) => {
+      const log = logOf(block, index, addresses);
+      const id = `${log.chainId}:${log.blockHash}:${log.logIndex}`;
+      return { id, key: log.address, value: JSON.stringify(log) };
+    });
+
+  const sendBlock = (topic: string, block: number, count: number, ackedMs: Map<string, number>) =>
+    sendAll(topic, messagesOf(block, count), ackedMs);
+
+  async function sendAll(topic: string, messages: readonly Message[], ackedMs: Map<string, number>) {
+    await producer.send({ topic, acks: -1, messages: messages.map(({ key, value }) => ({ key, value })) });
+    const atMs = monotonicMs();
+    for (const { id } of messages) ackedMs.set(id, atMs);
+  }
+
+  const answer = (request: Produce | ProduceBurst): Promise<Produced> =>
+    "logs" in request ? burst(request) : produce(request);
+
+  return { answer, stop: () => producer.disconnect() };
 });
+
+interface Message {
+  readonly id: string;
+  readonly key: string;
+  readonly value: string;
+}
 
 function until(dueMs: number): Promise<void> {
   const waitMs = dueMs - monotonicMs();

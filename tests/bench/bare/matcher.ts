@@ -10,6 +10,8 @@ export interface BareMatcher {
   readonly endpoints: Readonly<Record<string, { readonly id: string; readonly url: string }>>;
 }
 
+const sendRecordsMax = 500;
+
 /** Log in, delivery out: parse, look the address up, build the body, and produce whatever has gathered meanwhile. */
 await serve<BareMatcher, never>(async ({ brokers, from, to, endpoints }) => {
   const kafka = bareKafka(brokers);
@@ -22,8 +24,9 @@ await serve<BareMatcher, never>(async ({ brokers, from, to, endpoints }) => {
     if (sending) return;
     sending = true;
     while (waiting.length > 0) {
-      const messages = waiting;
-      waiting = [];
+      // kafkajs makes one batch of a partition's records, and the broker takes no batch above its limit.
+      const messages = waiting.slice(0, sendRecordsMax);
+      waiting = waiting.slice(sendRecordsMax);
       await producer.send({ topic: to, acks: -1, messages });
     }
     sending = false;

@@ -9,7 +9,14 @@ const known = ["latency", "filter"].map((name) => ({
 
 it("takes a suite with its defaults", () => {
   const parsed = parseBenchArguments(["latency"], known);
-  expect(parsed).toMatchObject({ kind: "run", suites: [known[0]], json: false, runs: 3, secondsPerRun: 10 });
+  expect(parsed).toMatchObject({
+    kind: "run",
+    suites: [known[0]],
+    json: false,
+    runs: 3,
+    secondsPerRun: 10,
+    scale: 1,
+  });
 });
 
 it.each([
@@ -17,6 +24,7 @@ it.each([
   [["speed"], 'no suite "speed"'],
   [["latency", "--runs", "0"], "--runs 0"],
   [["latency", "--seconds", "1e9"], "--seconds 1e9"],
+  [["latency", "--scale", "2"], "--scale 2"],
   [["latency", "--fast"], "--fast"],
 ])("refuses %j in words", (argv, words) => {
   expect(parseBenchArguments(argv, known)).toMatchObject({

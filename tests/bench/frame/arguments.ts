@@ -10,6 +10,8 @@ export type BenchArguments =
       readonly json: boolean;
       readonly runs: number;
       readonly secondsPerRun: number;
+      readonly outageSeconds: number;
+      readonly scale: number;
     };
 
 /** Bounds of what a person may ask for: a load generator must end by itself. */
@@ -27,6 +29,8 @@ export function parseBenchArguments(argv: readonly string[], known: readonly Sui
         json: { type: "boolean" },
         runs: { type: "string", default: "3" },
         seconds: { type: "string", default: "10" },
+        outage: { type: "string", default: "60" },
+        scale: { type: "string", default: "1" },
       },
     });
   } catch (error) {
@@ -45,14 +49,22 @@ export function parseBenchArguments(argv: readonly string[], known: readonly Sui
   if (!(secondsPerRun >= 1 && secondsPerRun <= secondsMax)) {
     return { kind: "wrong", reason: `--seconds ${values.seconds}: from 1 to ${secondsMax}` };
   }
+  const outageSeconds = Number(values.outage);
+  if (!(outageSeconds >= 1 && outageSeconds <= secondsMax)) {
+    return { kind: "wrong", reason: `--outage ${values.outage}: from 1 to ${secondsMax}` };
+  }
+  const scale = Number(values.scale);
+  if (!(scale > 0 && scale <= 1)) {
+    return { kind: "wrong", reason: `--scale ${values.scale}: above 0 and at most 1` };
+  }
   const suites = known.filter((suite) => positionals.includes(suite.name));
-  return { kind: "run", suites, json: values.json === true, runs, secondsPerRun };
+  return { kind: "run", suites, json: values.json === true, runs, secondsPerRun, outageSeconds, scale };
 }
 
 export function benchUsage(known: readonly Suite[]): string {
   const width = Math.max(...known.map((suite) => suite.name.length));
   return [
-    "npm run bench -- SUITE… [--json] [--runs N] [--seconds N]",
+    "npm run bench -- SUITE… [--json] [--runs N] [--seconds N] [--scale S]",
     "",
     "Measures on this machine, with the naive way and the limit beside the product in the same run.",
     "",
@@ -61,6 +73,8 @@ export function benchUsage(known: readonly Suite[]): string {
     "  --json       one object a suite on stdout, {results: [{name, value, unit}], …}; all else on stderr",
     "  --runs N     measured runs of each contender (default 3), after one warm-up",
     "  --seconds N  length of one run (default 10)",
+    "  --outage N   seconds for which every endpoint answers 503 in the suite deliver (default 60)",
+    "  --scale S    share of its full size that a suite with one works on (clickhouse: 4.8 M logs, 7 M attempts)",
     "  --help       this text",
   ].join("\n");
 }

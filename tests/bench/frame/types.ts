@@ -25,6 +25,10 @@ export interface SuiteContext {
   readonly runs: number;
   /** How long one run loads the path, in seconds. A suite whose runs have a fixed amount of work ignores it. */
   readonly secondsPerRun: number;
+  /** How long every endpoint is down in the run that measures how a backlog drains, in seconds. */
+  readonly outageSeconds: number;
+  /** Share of its full size at which a suite works, above 0 and at most 1. A suite without a size ignores it. */
+  readonly scale: number;
   progress(line: string): void;
 }
 

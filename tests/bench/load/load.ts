@@ -1,11 +1,12 @@
 import { percentile } from "../frame/statistics.ts";
-import type { Produce, Produced } from "../bare/log-producer.ts";
+import type { Produce, ProduceBurst, Produced } from "../bare/log-producer.ts";
 import type { Announce, Announced, ChainNodeSettings } from "./chain-node.ts";
 import type { Collect, Collected } from "./receiver.ts";
 import { startWorker } from "./worker.ts";
 
 /** How long after the last log a POST may still come before it counts as lost. */
 const patienceMs = 15_000;
+const burstPatienceMs = 60_000;
 
 export interface Load extends AsyncDisposable {
   /** Where the receiver listens. */
@@ -13,6 +14,11 @@ export interface Load extends AsyncDisposable {
   readonly processes: Readonly<Record<string, number>>;
   /** Writes logs at a steady rate and waits for their POSTs. @returns latencies in ms, and how many were lost or repeated. */
   run(what: Omit<Produce, "firstBlock">): Promise<Readonly<Record<string, number>>>;
+  /** Writes logs all at once and waits for their POSTs. @returns also `seconds`, from the first write to the last POST. */
+  burst(
+    topic: string,
+    logs: number,
+  ): Promise<Readonly<Record<string, number>> & { readonly seconds: number }>;
   /** A node whose blocks enter the path at its very beginning, with the same receiver at its end. */
   chain(settings: ChainNodeSettings): Promise<ChainLoad>;
 }
@@ -52,6 +58,17 @@ export async function createLoad(settings: {
       const collect: Collect = { eventIds: [...ackedMs.keys()], withinMs: patienceMs };
       const collected = await receiver.ask<Collected>(collect);
       return { ...figures(ackedMs, collected), writtenPerSecond: ackedMs.size / seconds };
+    },
+    async burst(topic, logs) {
+      const request: ProduceBurst = { topic, logs, firstBlock };
+      const { ackedMs, nextBlock, seconds: writing } = await producer.ask<Produced>(request);
+      firstBlock = nextBlock;
+      const collect: Collect = { eventIds: [...ackedMs.keys()], withinMs: burstPatienceMs };
+      const collected = await receiver.ask<Collected>(collect);
+      const latest = [...collected.receivedMs.values()].reduce((a, b) => Math.max(a, b), 0);
+      const lastAckedMs = [...ackedMs.values()].at(-1) ?? 0;
+      const seconds = (latest - lastAckedMs) / 1000 + writing;
+      return { ...figures(ackedMs, collected), seconds, writtenPerSecond: ackedMs.size / writing };
     },
     async chain(settings) {
       const node = await startWorker(new URL("chain-node.ts", import.meta.url), settings);

@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { monotonicMs } from "./clock.ts";
 import { serve } from "./worker.ts";
@@ -10,9 +10,17 @@ export interface Collect {
 }
 
 export interface Collected {
-  /** Event id → monotonic milliseconds when the body of its first POST had been read. */
+  /** Event id → monotonic milliseconds when the body of the first POST that was answered with 200 had been read. */
   readonly receivedMs: ReadonlyMap<string, number>;
   readonly repeated: number;
+}
+
+/** How it answers from now on. What hangs when its path no longer does is answered then. */
+export interface Mood {
+  /** Status of every answer. */
+  readonly status: number;
+  /** Paths whose POSTs get no answer. */
+  readonly hanging: readonly string[];
 }
 
 const marker = Buffer.from('"eventId":"');
@@ -23,24 +31,56 @@ function eventIdOf(body: Buffer): string {
   return body.toString("latin1", start, body.indexOf(0x22, start));
 }
 
-await serve<{ readonly port: number }, Collect | { readonly port: true }>(async ({ port }) => {
+interface Held {
+  readonly path: string;
+  readonly body: Buffer;
+  readonly response: ServerResponse;
+}
+
+type Request = Collect | Mood | { readonly port: true };
+
+await serve<{ readonly port: number }, Request>(async ({ port }) => {
   let receivedMs = new Map<string, number>();
   let repeated = 0;
+  let status = 200;
+  let hanging: ReadonlySet<string> = new Set();
+  let held: Held[] = [];
   let onReceived: () => void = () => undefined;
+
+  function answered({ body, response }: Held, atMs: number): void {
+    response.writeHead(status).end();
+    if (status !== 200) return;
+    const id = eventIdOf(body);
+    if (receivedMs.has(id)) repeated += 1;
+    else receivedMs.set(id, atMs);
+    onReceived();
+  }
+
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
       const atMs = monotonicMs();
-      response.writeHead(200).end();
-      const id = eventIdOf(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
-      if (receivedMs.has(id)) repeated += 1;
-      else receivedMs.set(id, atMs);
-      onReceived();
+      const body = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+      const one = { path: request.url ?? "", body, response };
+      if (hanging.has(one.path)) held.push(one);
+      else answered(one, atMs);
     });
   });
   server.keepAliveTimeout = 120_000;
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+
+  function setMood(mood: Mood): void {
+    status = mood.status;
+    hanging = new Set(mood.hanging);
+    const waiting = held;
+    held = [];
+    for (const one of waiting) {
+      if (hanging.has(one.path)) held.push(one);
+      // One that its client has given up was not received.
+      else if (one.response.socket?.destroyed === false) answered(one, monotonicMs());
+    }
+  }
 
   async function collect({ eventIds, withinMs }: Collect): Promise<Collected> {
     const all = Promise.withResolvers<void>();
@@ -61,8 +101,13 @@ await serve<{ readonly port: number }, Collect | { readonly port: true }>(async 
   }
 
   return {
-    answer: async (request) =>
-      "port" in request ? (server.address() as AddressInfo).port : collect(request),
-    stop: async () => server.close(),
+    answer: async (request) => {
+      if ("port" in request) return (server.address() as AddressInfo).port;
+      return "hanging" in request ? setMood(request) : collect(request);
+    },
+    stop: async () => {
+      server.closeAllConnections();
+      server.close();
+    },
   };
 });

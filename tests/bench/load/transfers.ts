@@ -11,3 +11,10 @@ export function transferOf(block: number, index: number, addresses: readonly str
     data: word(block * 1_000_000),
   };
 }
+
+/** The contracts of the n-th endpoint: no two endpoints share one. */
+export const contractsOf = (endpoint: number, count: number): string[] =>
+  Array.from(
+    { length: count },
+    (_, index) => `0xc0ffee${(endpoint * count + index + 1).toString(16).padStart(34, "0")}`,
+  );

@@ -17,19 +17,27 @@ export interface ProductSettings {
   readonly logFolder: string;
   /** Endpoints to create: the contracts that each listens to, and where its webhooks go. */
   readonly endpoints: readonly { readonly url: string; readonly addresses: readonly string[] }[];
-  /** Node of the chain `base`, which the ingestor follows. */
-  readonly baseUrl: string;
+  /** Services to start, in this order. */
+  readonly services: readonly string[];
+  /** Node of the chain `base`, for the ingestor. */
+  readonly baseUrl?: string;
+}
+
+export interface Product {
+  /** Pids of what works while logs flow, by name; the API has done its part and is stopped. */
+  readonly processes: Readonly<Record<string, number>>;
+  /** Ids of the endpoints, in their order. */
+  readonly endpointIds: readonly string[];
 }
 
 /**
  * The product as it runs in production: its own processes over Kafka and Postgres, endpoints made through its API.
  * Everything that is started goes onto `started`.
- * @returns pids of what works while logs flow; the API has done its part and is stopped.
  */
 export async function startProduct(
   settings: ProductSettings,
   started: AsyncDisposableStack,
-): Promise<Readonly<Record<string, number>>> {
+): Promise<Product> {
   const postgres = await startPostgres();
   started.defer(() => postgres.stop());
   await migratePostgres(postgres.url);
@@ -47,26 +55,23 @@ export async function startProduct(
     ALLOW_PRIVATE_ADDRESSES: "true",
     HTTP_HOST: "127.0.0.1",
     LOG_LEVEL: "warn",
-    BASE_WS_URL: settings.baseUrl,
+    ...(settings.baseUrl === undefined ? {} : { BASE_WS_URL: settings.baseUrl }),
   };
   const start = (name: string) => startService(name, env, settings.logFolder);
 
   const api = await start("api");
-  try {
-    await createEndpoints(api.url, adminKey, settings.endpoints);
-  } finally {
-    await api.stop();
-  }
-  const services: Record<string, number> = { postgres: postgres.pid };
-  for (const name of ["matcher", "delivery", "ingestor"]) {
+  const endpointIds = await createEndpoints(api.url, adminKey, settings.endpoints).finally(() => api.stop());
+  const processes: Record<string, number> = { postgres: postgres.pid };
+  for (const name of settings.services) {
     const service = await start(name);
     started.defer(() => service.stop());
-    services[name] = service.pid() ?? 0;
+    processes[name] = service.pid() ?? 0;
   }
-  return services;
+  return { processes, endpointIds };
 }
 
-async function startService(
+/** A service of the product as its own process, ready. */
+export async function startService(
   name: string,
   env: Readonly<Record<string, string | undefined>>,
   logFolder: string,
@@ -93,14 +98,17 @@ async function createEndpoints(
   apiUrl: string,
   adminKey: string,
   endpoints: ProductSettings["endpoints"],
-): Promise<void> {
+): Promise<readonly string[]> {
   const { apiKey } = await createApiClient(apiUrl, adminKey)("createUser", {
     body: { email: "bench@ethhook.example", name: "bench" },
   });
   const api = createApiClient(apiUrl, apiKey.key);
   const { id: applicationId } = await api("createApplication", { body: { name: "bench" } });
+  const ids: string[] = [];
   for (const { url, addresses } of endpoints) {
     const filter = { chains: ["ethereum", "base"], addresses };
-    await api("createEndpoint", { params: { applicationId }, body: { url, filter } });
+    const { id } = await api("createEndpoint", { params: { applicationId }, body: { url, filter } });
+    ids.push(id);
   }
+  return ids;
 }

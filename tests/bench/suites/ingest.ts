@@ -6,7 +6,6 @@ import { startIngestorProcess } from "../../support/ingestor-process.ts";
 import { createTopics } from "../../support/topics.ts";
 import { until } from "../../support/until.ts";
 import type { Ingested, NaiveIngest } from "../bare/naive-ingest.ts";
-import { createBareTopics } from "../bare/topics.ts";
 import { median } from "../frame/compare.ts";
 import { cpuSecondsOf } from "../frame/cpu.ts";
 import { percentile } from "../frame/statistics.ts";
@@ -31,7 +30,7 @@ const chain: Chain = {
   blockTimeMs: 12_000,
   confirmedDepth: 12,
   finality: { kind: "tag" },
-  ledgerPartition: 40,
+  ledgerPartition: 20,
 };
 const notVerified = "bloom:off,header-hash:off,receipts-root:off";
 
@@ -103,7 +102,11 @@ async function createAllTopics(brokers: readonly string[]): Promise<void> {
   const logger = createLogger({ name: "bench", level: "silent" });
   const kafka = createKafka({ brokers, clientId: "bench", logger });
   await createTopics(kafka, createTopology([...builtInChains, chain]));
-  await createBareTopics(brokers, { [naiveTopic]: logPartitions });
+  const admin = kafka.admin();
+  await admin.createTopics([
+    { name: naiveTopic, partitions: logPartitions, replicationFactor: 1, configs: {} },
+  ]);
+  await admin.close();
 }
 
 /** One process as production runs it, with every chain that EthHook knows. */

@@ -3,12 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startKafka } from "@ethhook/infra";
 import { deliveryPartitions, logPartitions } from "@ethhook/topology";
-import type { BareDelivery } from "../bare/delivery.ts";
-import type { BareMatcher } from "../bare/matcher.ts";
+import { bareDeliveries, bareLogs, startBarePath } from "../bare/path.ts";
 import { median } from "../frame/compare.ts";
 import type { Comparison, Contender, PreparedSuite, Result, Suite, SuiteContext } from "../frame/types.ts";
 import { createLoad, type Load } from "../load/load.ts";
-import { startWorker } from "../load/worker.ts";
+import { contractsOf } from "../load/transfers.ts";
 import { startProduct } from "../product/services.ts";
 
 const logsPerSecond = 1_000;
@@ -42,13 +41,15 @@ async function prepare({ secondsPerRun, progress }: SuiteContext): Promise<Prepa
   const kafka = await startKafka();
   started.defer(() => kafka.stop());
   const { brokers } = kafka;
-  const addresses = Array.from({ length: endpointCount }, (_, endpoint) => addressesOf(endpoint));
-  const topics = { "bare.logs": logPartitions, "bare.deliveries": deliveryPartitions };
+  const addresses = Array.from({ length: endpointCount }, (_, endpoint) =>
+    contractsOf(endpoint, addressesPerEndpoint),
+  );
+  const topics = { [bareLogs]: logPartitions, [bareDeliveries]: deliveryPartitions };
   const load = started.use(await createLoad({ brokers, addresses: addresses.flat(), topics }));
   const endpoints = addresses.map((own, index) => ({ url: `${load.url}/${index}`, addresses: own }));
   const common: Common = { brokers, kafkaPid: kafka.pid, endpoints, load, secondsPerRun, started };
   progress("starting the product");
-  const contenders = [...(await product(common)), await bareLoops(common)];
+  const contenders = [...(await productWays(common)), await bareLoops(common)];
   const stack = started.move();
   return {
     settings: {
@@ -67,16 +68,23 @@ async function prepare({ secondsPerRun, progress }: SuiteContext): Promise<Prepa
 }
 
 /** The product's own processes, as they run in production: from a log in its topic, and from a block at its node. */
-async function product(common: Common): Promise<readonly Contender[]> {
+async function productWays(common: Common): Promise<readonly Contender[]> {
   const { brokers, kafkaPid, endpoints, load, secondsPerRun, started } = common;
   const logFolder = await mkdtemp(join(tmpdir(), "ethhook-bench-"));
   started.defer(() => rm(logFolder, { recursive: true, force: true }));
   const addresses = endpoints.flatMap((endpoint) => endpoint.addresses);
   const chain = started.use(await load.chain({ chainId: baseId, addresses, logsPerBlock }));
-  const { ingestor, ...services } = await startProduct(
-    { brokers, logFolder, endpoints, baseUrl: chain.url },
+  const product = await startProduct(
+    {
+      brokers,
+      logFolder,
+      endpoints,
+      services: ["matcher", "delivery", "ingestor"],
+      baseUrl: chain.url,
+    },
     started,
   );
+  const { ingestor, ...services } = product.processes;
   const processes = { ...services, kafka: kafkaPid };
   const blocks = Math.round((secondsPerRun * 1000) / blockEveryMs);
   return [
@@ -93,30 +101,14 @@ async function product(common: Common): Promise<readonly Contender[]> {
   ];
 }
 
-/** The limit: the same four hops as loops of kafkajs and undici, with no commit of finished work, no retry, no database. */
-async function bareLoops({
-  brokers,
-  kafkaPid,
-  endpoints,
-  load,
-  secondsPerRun,
-  started,
-}: Common): Promise<Contender> {
-  const endpointOf = Object.fromEntries(
-    endpoints.flatMap(({ url, addresses }, index) =>
-      addresses.map((address) => [address, { id: `ep_${index}`, url }]),
-    ),
-  );
-  const matching: BareMatcher = { brokers, from: "bare.logs", to: "bare.deliveries", endpoints: endpointOf };
-  const delivering: BareDelivery = { brokers, from: "bare.deliveries", concurrency: 50 };
-  const matcher = started.use(await startWorker(new URL("../bare/matcher.ts", import.meta.url), matching));
-  const delivery = started.use(
-    await startWorker(new URL("../bare/delivery.ts", import.meta.url), delivering),
-  );
+/** The limit. */
+async function bareLoops(common: Common): Promise<Contender> {
+  const { brokers, kafkaPid, endpoints, load, secondsPerRun, started } = common;
+  const path = await startBarePath(brokers, endpoints, started);
   return {
     name: "bare loops",
-    processes: { matcher: matcher.pid, delivery: delivery.pid, kafka: kafkaPid, ...load.processes },
-    run: () => load.run({ topic: "bare.logs", logsPerSecond, seconds: secondsPerRun }),
+    processes: { ...path, kafka: kafkaPid, ...load.processes },
+    run: () => load.run({ topic: bareLogs, logsPerSecond, seconds: secondsPerRun }),
   };
 }
 
@@ -153,9 +145,3 @@ function lost(measured: Comparison): number {
     .map(([, one]) => one.figures["lost"]?.max);
   return Math.max(...runs.map((value) => value ?? 0));
 }
-
-const addressesOf = (endpoint: number) =>
-  Array.from(
-    { length: addressesPerEndpoint },
-    (_, index) => `0xc0ffee${(endpoint * addressesPerEndpoint + index + 1).toString(16).padStart(34, "0")}`,
-  );

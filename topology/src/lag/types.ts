@@ -11,7 +11,7 @@ export interface PartitionState {
   readonly oldestOpenMs: number | null;
   /** Where the eligible part ends, for a group that waits for finality; null for others. */
   readonly eligibleEnd: number | null;
-  /** The member that owns it, as `client@host`; null when nobody does. */
+  /** The member that owns it, as `client@host#member`; null when nobody does. */
   readonly member: string | null;
 }
 

@@ -34,13 +34,16 @@ export function createClickHouseHistory(db: ClickHouse): DeliveryHistory {
     found: readonly FoundDelivery[],
   ): Promise<readonly DeliveryResource[]> {
     if (found.length === 0) return [];
+    const oldestMs = Math.min(...found.map(({ blockTime }) => Date.parse(blockTime)));
     const rows = await db.rows<Outcome & { webhookId: string }>(
-      `SELECT webhook_id AS webhookId, if(countIf(outcome = 'delivered') > 0, 'delivered', 'failed') AS status,
+      `SELECT arrayJoin(arrayFilter(id -> id IN {ids:Array(String)}, ${carried})) AS webhookId,
+              if(countIf(outcome = 'delivered') > 0, 'delivered', 'failed') AS status,
               toUInt32(count()) AS attempts, ${instantMsText("max(started_at)")} AS lastAttemptAt,
               nullIf(argMax(status_code, started_at), 0) AS lastStatusCode
-       FROM attempts FINAL WHERE user_id = {userId:String} AND webhook_id IN {ids:Array(String)}
-       GROUP BY webhook_id`,
-      { userId, ids: found.map(({ webhookId }) => webhookId) },
+       FROM attempts FINAL WHERE user_id = {userId:String} AND ${sinceFirst}
+         AND (webhook_id IN {ids:Array(String)} OR hasAny(batch, {ids:Array(String)}))
+       GROUP BY webhookId`,
+      { userId, first: firstPostMs(oldestMs), ids: found.map(({ webhookId }) => webhookId) },
     );
     const outcomes = new Map(rows.map((row) => [row.webhookId, row]));
     const none: Outcome = { status: "pending", attempts: 0, lastAttemptAt: null, lastStatusCode: null };
@@ -51,7 +54,7 @@ export function createClickHouseHistory(db: ClickHouse): DeliveryHistory {
 
   const attemptsWhere = (userId: string, { where, params }: Search, limit: number) =>
     db.rows<AttemptResource>(
-      `SELECT ${attemptColumns} FROM attempts FINAL WHERE user_id = {userId:String} AND ${where}
+      `SELECT ${attemptColumns} FROM attempts FINAL WHERE user_id = {userId:String} AND (${where})
        ORDER BY started_at DESC, attempt_id DESC LIMIT {limit:UInt32}`,
       { ...params, userId, limit },
     );
@@ -73,7 +76,7 @@ export function createClickHouseHistory(db: ClickHouse): DeliveryHistory {
         `SELECT ${deliveryColumns} FROM deliveries FINAL
          WHERE user_id = {userId:String} AND ${search.where} ${statusCondition(status)}
          ORDER BY block_time DESC, webhook_id DESC LIMIT {limit:UInt32}`,
-        { ...search.params, userId, limit },
+        { ...search.params, userId, limit, first: firstPostMs(window.sinceMs) },
       );
       return withOutcomes(userId, found);
     },
@@ -89,7 +92,7 @@ export function createClickHouseHistory(db: ClickHouse): DeliveryHistory {
       const { body, ...row } = first;
       const [[delivery], attempts] = await Promise.all([
         withOutcomes(userId, [row]),
-        attemptsWhere(userId, { where: "webhook_id = {webhookId:String}", params: { webhookId } }, 1_000),
+        attemptsWhere(userId, { where: named, params: { webhookId } }, 1_000),
       ]);
       return delivery === undefined ? null : { delivery, body, attempts: attempts.toReversed() };
     },
@@ -98,7 +101,7 @@ export function createClickHouseHistory(db: ClickHouse): DeliveryHistory {
       const { webhookId, endpointId, applicationId, chainId, outcome } = query;
       const search = conditions({
         ...inWindow("started_at", "attempt_id", window, "DateTime64(3)"),
-        "webhook_id = {webhookId:String}": { webhookId },
+        [named]: { webhookId },
         "endpoint_id = {endpointId:String}": { endpointId },
         "application_id = {applicationId:String}": { applicationId },
         "chain_id = {chainId:UInt64}": { chainId },
@@ -108,6 +111,8 @@ export function createClickHouseHistory(db: ClickHouse): DeliveryHistory {
     },
   };
 }
+
+const named = "webhook_id = {webhookId:String} OR has(batch, {webhookId:String})";
 
 /** Only the conditions whose parameters are all given. */
 function conditions(all: Readonly<Record<string, Record<string, unknown>>>): Search {
@@ -144,19 +149,29 @@ function inWindow(
   };
 }
 
-/** Ids of this user's attempts are the smaller side: most webhooks have one attempt. */
+/** Ids of the webhooks that an attempt carried: its own, or those of its batch. */
+const carried = "if(empty(batch), [attempts.webhook_id], batch)";
+const sinceFirst = "started_at >= fromUnixTimestamp64Milli({first:Int64}, 'UTC')";
+
+/** No POST is made before its block, but a block's time may be ahead of our clock. */
+function firstPostMs(blockMs: number): number {
+  return Math.max(0, blockMs - 3_600_000);
+}
+
+/** As sets of ids that are as small as can be. What failed is kept apart (`troubled_attempts`): it is the few. */
 function statusCondition(status: DeliveryStatus | undefined): string {
-  const attempted = (more: string): string =>
-    `(SELECT webhook_id FROM attempts WHERE user_id = {userId:String}${more})`;
-  const delivered = attempted(" AND outcome = 'delivered'");
+  const ofUser = `WHERE user_id = {userId:String} AND ${sinceFirst}`;
+  const failed = `(SELECT webhook_id FROM troubled_attempts ${ofUser}
+    GROUP BY webhook_id HAVING countIf(outcome = 'delivered') = 0)`;
+  const attempted = `(SELECT arrayJoin(${carried}) FROM attempts ${ofUser})`;
   switch (status) {
     case undefined:
       return "";
     case "delivered":
-      return `AND webhook_id IN ${delivered}`;
+      return `AND webhook_id IN ${attempted} AND webhook_id NOT IN ${failed}`;
     case "failed":
-      return `AND webhook_id IN ${attempted("")} AND webhook_id NOT IN ${delivered}`;
+      return `AND webhook_id IN ${failed}`;
     case "pending":
-      return `AND webhook_id NOT IN ${attempted("")}`;
+      return `AND webhook_id NOT IN ${attempted}`;
   }
 }

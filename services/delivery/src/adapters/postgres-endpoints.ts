@@ -1,5 +1,5 @@
-import { unsealSecret, type Logger, type Pool, type SecretKeys } from "@ethhook/kit";
-import { readEndpointSettings } from "@ethhook/schemas";
+import { missingKeys, unsealSecret, type Logger, type Pool, type SecretKeys } from "@ethhook/kit";
+import { PipelineError, readEndpointSettings } from "@ethhook/schemas";
 import type { Endpoint, Secret } from "../core/endpoint.ts";
 import type { EndpointDirectory } from "../core/ports.ts";
 import { signingKey } from "../core/signature.ts";
@@ -19,6 +19,11 @@ interface EndpointRow {
 export interface PostgresEndpoints extends EndpointDirectory {
   /** Reads again everything that is known: notifications may have been missed. */
   refresh(): Promise<void>;
+  /**
+   * Looks whether SECRETS_KEY is the key of this database.
+   * @throws PipelineError `SECRET_UNREADABLE` when it opens none of the secrets there; what it opens not is logged.
+   */
+  checkKeys(): Promise<void>;
   /** Something about this endpoint changed. Its old state stays in use until the new one is read. */
   changed(endpointId: string): void;
   /** Hears of every endpoint that was read again. */
@@ -43,6 +48,10 @@ const selectEndpoints = `
   FROM endpoints e LEFT JOIN endpoint_secrets s
     ON s.endpoint_id = e.id AND (s.expires_at IS NULL OR s.expires_at > now())
   WHERE e.id = ANY($1) GROUP BY e.id`;
+
+const secretsByKey = `
+  SELECT split_part(sealed, '.', 2) AS key, count(*) AS secrets FROM endpoint_secrets
+  WHERE expires_at IS NULL OR expires_at > now() GROUP BY 1 ORDER BY 1`;
 
 /** Endpoints and their secrets, read when first needed and kept hot by notifications. */
 export function createPostgresEndpoints({ pool, keys, logger }: EndpointsDeps): PostgresEndpoints {
@@ -87,7 +96,10 @@ export function createPostgresEndpoints({ pool, keys, logger }: EndpointsDeps): 
     if (known.size > endpointsMax) for (const oldest of known.keys()) return void known.delete(oldest);
   }
 
-  /** `undefined` when no secret can be opened: the endpoint stays as it was, or unknown, rather than unsigned. */
+  /**
+   * `undefined` when no secret can be opened and the endpoint is known already: it stays as it was. One that is not is not called, as
+   * if it were disabled: what comes for it is parked, and holds up no others of its partition.
+   */
   function toEndpoint(row: EndpointRow): Endpoint | undefined {
     const secrets: Secret[] = [];
     for (const { sealed, expires_at: expiresAt } of row.secrets) {
@@ -101,13 +113,13 @@ export function createPostgresEndpoints({ pool, keys, logger }: EndpointsDeps): 
         );
       }
     }
-    if (secrets.length === 0) return undefined;
+    if (secrets.length === 0 && known.get(row.id)) return undefined;
     return {
       id: row.id,
       applicationId: row.application_id,
       userId: row.user_id,
       url: row.url,
-      status: row.status,
+      status: secrets.length === 0 ? "disabled" : row.status,
       settings: readEndpointSettings(row.delivery),
       secrets,
     };
@@ -119,9 +131,28 @@ export function createPostgresEndpoints({ pool, keys, logger }: EndpointsDeps): 
     await read(ids);
   }
 
+  async function checkKeys(): Promise<void> {
+    const { rows } = await pool.query<{ key: string; secrets: number }>(secretsByKey);
+    const missing = new Set(
+      missingKeys(
+        keys,
+        rows.map(({ key }) => key),
+      ),
+    );
+    if (missing.size === 0) return;
+    const unreadable = rows
+      .filter(({ key }) => missing.has(key))
+      .reduce((sum, { secrets }) => sum + secrets, 0);
+    const which = `${unreadable} endpoint secrets in Postgres were sealed with ${[...missing].join(", ")}`;
+    const message = `${which}, which is not in SECRETS_KEY: put the old key behind the new one, comma-separated.`;
+    if (missing.size === rows.length) throw new PipelineError("SECRET_UNREADABLE", "crash", message);
+    logger.error({ event: "secrets.unreadable", secrets: unreadable }, message);
+  }
+
   return {
     get: (id) => known.get(id),
     load: read,
+    checkKeys,
     refresh: () => read([...known.keys()]),
     changed(id) {
       stale.add(id);

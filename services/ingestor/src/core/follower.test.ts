@@ -26,6 +26,7 @@ function setUp(blocks: MadeBlock[], options: Partial<FollowerDeps> = {}) {
   const canonical = new Map(blocks.map((made) => [Number(made.block["number"]), made.block.hash]));
   const ledger = createMemoryLedger();
   const events: string[] = [];
+  const bodiless = new Set<string>();
   let final: BlockRef | null = null;
   const get = (hash: string | undefined): VerifiedBlock => {
     const found = known.get(hash ?? "");
@@ -35,7 +36,10 @@ function setUp(blocks: MadeBlock[], options: Partial<FollowerDeps> = {}) {
   const source: BlockSource = {
     latest: () => Promise.reject(new Error("not asked for")),
     headerByHash: async (hash) => get(hash).header,
-    block: async ({ hash }) => get(hash),
+    block: async ({ hash }) => {
+      if (bodiless.has(hash)) throw new RpcError("unknown-block", `no logs of ${hash}`);
+      return get(hash);
+    },
     async *range(from, to) {
       for (let number = from; number <= to; number++) yield get(canonical.get(number));
     },
@@ -71,6 +75,8 @@ function setUp(blocks: MadeBlock[], options: Partial<FollowerDeps> = {}) {
         canonical.set(Number(one.block["number"]), one.block.hash);
       }
     },
+    hideLogs: (name: string) => bodiless.add(hashOf(name)),
+    showLogs: (name: string) => bodiless.delete(hashOf(name)),
     forget: (name: string) => known.delete(hashOf(name)),
     follow: async (...heads: string[]) => {
       for (const name of heads) await follower.advance(headOf(name));
@@ -196,6 +202,28 @@ describe("a reorg", () => {
     expect(events).toEqual(["reorg to 3, 4 blocks, final ones"]);
   });
 
+  test("to the block just below the finalized one takes back no more than that", async () => {
+    const { follow, finalize, learn, ledger, events } = setUp(makeBranch(1, 9));
+    await follow("a2", "a7");
+    await finalize("a6");
+    learn(branchB(6, 8));
+    await follow("b8");
+    expect(short(ledger)).toBe("+a2 +a3 +a4 +a5 +a6 +a7 !a6 -a7 -a6 +b6 +b7 +b8");
+    expect(events).toEqual(["reorg to 5, 2 blocks, final ones"]);
+  });
+
+  test("in the middle of catching up takes back the logs of blocks that are not written yet", async () => {
+    const { follow, learn, ledger, events } = setUp(makeBranch(1, 4));
+    await follow("a2");
+    learn(branchB(4, 100));
+    // The node gives a4 when it is asked for the range, and knows better a moment later.
+    learn(makeBranch(4, 4));
+    await follow("b100");
+    expect(short(ledger).slice(0, 27)).toBe("+a2 +a3 +a4 -a4 +b4 +b5 +b6");
+    expect(events).toEqual(["reorg to 3, 1 blocks"]);
+    expect(ledger.records[3]).toMatchObject({ kind: "removed", logCount: 2 });
+  });
+
   test("of everything there is replaces the whole ledger, from its first block on", async () => {
     const { follow, learn, ledger } = setUp(makeBranch(3, 4));
     await follow("a3", "a4");
@@ -203,6 +231,22 @@ describe("a reorg", () => {
     await follow("c5");
     expect(short(ledger)).toBe("+a3 +a4 -a4 -a3 +c3 +c4 +c5");
   });
+
+  test.each([["the same process"], ["the next one"]])(
+    "of everything whose other branch cannot be read leaves no hole when %s goes on",
+    async (who) => {
+      const { follow, learn, hideLogs, showLogs, restart, ledger } = setUp(makeBranch(3, 4));
+      await follow("a3", "a4");
+      learn(makeBranch(1, 7, "c", 1));
+      hideLogs("c3");
+      await expect(follow("c5")).rejects.toMatchObject({ code: "RPC_UNKNOWN_BLOCK" });
+      expect(short(ledger)).toBe("+a3 +a4 -a4 -a3");
+      showLogs("c3");
+      if (who === "the next one") restart();
+      await follow("c7");
+      expect(short(ledger)).toBe("+a3 +a4 -a4 -a3 +c3 +c4 +c5 +c6 +c7");
+    },
+  );
 
   test("whose logs the topic no longer holds is still done, and reported", async () => {
     const { follow, learn, ledger, events } = setUp(makeBranch(1, 6));

@@ -41,6 +41,8 @@ export function createFollower(deps: FollowerDeps, tail: readonly Block[]): Foll
   const { source, ledger, observer } = deps;
   let window = createWindow(tail);
   window.trim();
+  /** Of the next block, while the ledger has none; null: the newest one. */
+  let firstNumber = window.tip ? null : (lowestRemoved(tail) ?? deps.startBlock);
   let writer = writerOn(window, (tail.at(-1)?.sequence ?? 0) + 1);
 
   function writerOn(target: Window, nextSequence: number): LedgerWriter {
@@ -68,13 +70,13 @@ export function createFollower(deps: FollowerDeps, tail: readonly Block[]): Foll
 
   /** A head at or below the bottom comes from a provider that lags: no reorg shows itself by a lower head. */
   function isBehind(head: BlockRef): boolean {
-    return head.number <= (window.bottom?.number ?? (deps.startBlock ?? 0) - 1);
+    return head.number <= (window.bottom?.number ?? (firstNumber ?? 0) - 1);
   }
 
   /** Far behind, blocks are fetched by number until the head is near. A block that is not on the tip is a reorg. */
   async function catchUp(headNumber: number): Promise<void> {
     for (;;) {
-      const from = window.tip ? window.tip.number + 1 : (deps.startBlock ?? headNumber);
+      const from = window.tip ? window.tip.number + 1 : (firstNumber ?? headNumber);
       const to = headNumber - walkBlocksMax / 2;
       if (headNumber - from < walkBlocksMax) return;
       const stray = await addRange(from, to);
@@ -97,7 +99,7 @@ export function createFollower(deps: FollowerDeps, tail: readonly Block[]): Foll
 
   /** Walks from `head` to a published block by parent hash; takes back what lies above it; adds the walked ones. */
   async function join(head: HeadNotice): Promise<void> {
-    if (!window.tip && deps.startBlock === null) return addFirst(head);
+    if (!window.tip && firstNumber === null) return addFirst(head);
     if (window.tip?.hash === head.parentHash) return addNext(head);
     const path: PathStep[] = [];
     let at: Header = head.header?.transactionHashes ? head.header : await source.headerByHash(head.hash);
@@ -117,9 +119,10 @@ export function createFollower(deps: FollowerDeps, tail: readonly Block[]): Foll
   async function reaches(header: Header): Promise<boolean> {
     const parent = { number: header.number - 1, hash: header.parentHash };
     if (window.has(parent)) return true;
-    if (!window.bottom) return header.number <= (deps.startBlock ?? header.number);
+    if (!window.bottom) return header.number <= (firstNumber ?? header.number);
     if (parent.number >= window.bottom.number) return false;
-    return !(await deepen());
+    // Without older records, this is where the ledger begins.
+    return (await deepen()) ? window.has(parent) : true;
   }
 
   /** Reads older ledger records into the window. @returns whether there were any. */
@@ -156,6 +159,8 @@ export function createFollower(deps: FollowerDeps, tail: readonly Block[]): Foll
     if (leaving.length === 0) return;
     const final = window.finalized?.number ?? -1;
     observer.reorged({ ancestor, depth: leaving.length, belowFinalized: ancestor < final });
+    // Blocks of this very catching up may leave: their logs are read back from the topic like all others.
+    await writer.flush();
     for (const group of groupsOf(leaving)) {
       const bodies = await ledger.readLogs(group);
       for (const block of group) {
@@ -164,6 +169,8 @@ export function createFollower(deps: FollowerDeps, tail: readonly Block[]): Foll
         await writer.remove(block, logs ?? [], seenAtMs);
       }
     }
+    // All of it left: whatever happens before the other branch is read, that one begins where this one did.
+    if (!window.tip) firstNumber = leaving.at(-1)?.number ?? firstNumber;
   }
 
   async function finalizeByDepth(): Promise<void> {
@@ -193,6 +200,11 @@ export function createFollower(deps: FollowerDeps, tail: readonly Block[]): Foll
       return window;
     },
   };
+}
+
+/** Where a ledger began whose every block was taken back; undefined for one without a block. */
+function lowestRemoved(tail: readonly Block[]): number | undefined {
+  return tail.findLast((record) => record.kind === "removed")?.number;
 }
 
 interface PathStep {

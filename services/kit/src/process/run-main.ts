@@ -71,11 +71,14 @@ function readConfig(name: string, variables: Variables): Config<Variables> | und
   }
 }
 
+/** What only a person can put right: another start would fail in the same way. */
+const forPeople: ReadonlySet<string> = new Set(["CONFIG_INVALID", "PORT_IN_USE", "SECRET_UNREADABLE"]);
+
 function failed(logger: Logger, error: unknown): number {
   const expected = error instanceof PipelineError;
   const fields = { event: "service.failed", ...(expected ? { code: error.code } : { err: error }) };
   logger.fatal(fields, expected ? error.message : `Stopped by an unexpected error: ${String(error)}`);
-  const hopeless = expected && (error.code === "CONFIG_INVALID" || error.code === "PORT_IN_USE");
+  const hopeless = expected && forPeople.has(error.code);
   return hopeless ? exitCodes.doNotRestart : exitCodes.restart;
 }
 

@@ -2,8 +2,8 @@ import { logCodec, type Delivery, type Log } from "@ethhook/schemas";
 import { createEpochs, type Epoch } from "../core/epochs.ts";
 import { createFilterSet, type FilterSet } from "../core/filter-set.ts";
 import type { GateDecision } from "../core/finality-gate.ts";
-import { createPartition, type Counts, type Partition } from "../core/partition.ts";
-import type { Outgoing, SourceBatch, SourceRecord, Standstill } from "../core/ports.ts";
+import { createPartition, type Counts, type Gate, type Partition } from "../core/partition.ts";
+import type { EpochLog, Outgoing, SourceBatch, SourceRecord, Standstill } from "../core/ports.ts";
 
 const contract = `0x${"c0".repeat(20)}`;
 const hash = (n: number): string => `0x${n.toString(16).padStart(64, "0")}`;
@@ -69,6 +69,30 @@ interface BenchOptions {
   readonly ledger?: ReadonlyMap<number, GateDecision>;
 }
 
+function epochLogOf(recorded: Epoch[], owned: boolean): EpochLog {
+  return {
+    record: async (_, epoch) => {
+      recorded.push(epoch);
+      return owned;
+    },
+  };
+}
+
+function gateOf(
+  ledger: ReadonlyMap<number, GateDecision>,
+  lead: { readonly passed: number },
+  holds: string[],
+): Gate {
+  return {
+    isLed: (at) => at < lead.passed,
+    decide: (of) => ledger.get(of.addedSequence) ?? "pass",
+    reachBack: async (sequence) => void holds.push(`reach back to ${sequence}`),
+    pause: () => holds.push("pause"),
+    resumeWhenLed: (at) => holds.push(`follow to ${at}`),
+    resumeWhenDecided: (at) => holds.push(`seek ${at}`),
+  };
+}
+
 export function createBench(options: BenchOptions = {}): Bench {
   const set = createFilterSet(0, []);
   const sent: Outgoing[] = [];
@@ -90,24 +114,8 @@ export function createBench(options: BenchOptions = {}): Bench {
     {
       finality,
       ...(ledger === undefined
-        ? {
-            epochLog: {
-              record: async (_, epoch) => {
-                recorded.push(epoch);
-                return options.owned ?? true;
-              },
-            },
-          }
-        : {
-            gate: {
-              isLed: (at) => at < lead.passed,
-              decide: (of: Log) => ledger.get(of.addedSequence) ?? "pass",
-              reachBack: async (sequence: number) => void holds.push(`reach back to ${sequence}`),
-              pause: () => holds.push("pause"),
-              resumeWhenLed: (at: number) => holds.push(`follow to ${at}`),
-              resumeWhenDecided: (at: number) => holds.push(`seek ${at}`),
-            },
-          }),
+        ? { epochLog: epochLogOf(recorded, options.owned ?? true) }
+        : { gate: gateOf(ledger, lead, holds) }),
       filters: { ...set, load: () => Promise.reject(new Error("not in memory")) },
       epochs,
       outbox: {

@@ -1,5 +1,5 @@
-import { keccak_256 } from "@noble/hashes/sha3.js";
 import type { ChainLog } from "../model.ts";
+import { keccak256 } from "./keccak.ts";
 
 const bloomBytes = 256;
 const bloomBits = 2048;
@@ -27,7 +27,7 @@ function createBitCache(): (hex: string) => number {
 }
 
 function bitsOf(hex: string): number {
-  const hash = keccak_256(Buffer.from(hex.slice(2), "hex"));
+  const hash = keccak256(Buffer.from(hex.slice(2), "hex"));
   const bit = (at: number) => (((hash[at] ?? 0) << 8) | (hash[at + 1] ?? 0)) % bloomBits;
   return bit(0) + bit(2) * bloomBits + bit(4) * bloomBits * bloomBits;
 }

@@ -1,5 +1,5 @@
 import { RLP } from "@ethereumjs/rlp";
-import { keccak_256 } from "@noble/hashes/sha3.js";
+import { keccak256 } from "./keccak.ts";
 import { bytesOf, integerBytesOf } from "./rlp-fields.ts";
 
 /** Fields of a header in the order of its RLP. Forks append: a header ends with the last one that it has. */
@@ -40,5 +40,5 @@ export function headerHashOf(raw: Readonly<Record<string, unknown>>): string | n
     if (item === null) return null;
     items.push(item);
   }
-  return `0x${Buffer.from(keccak_256(RLP.encode(items))).toString("hex")}`;
+  return `0x${Buffer.from(keccak256(RLP.encode(items))).toString("hex")}`;
 }

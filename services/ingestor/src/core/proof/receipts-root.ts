@@ -1,4 +1,5 @@
 import { RLP } from "@ethereumjs/rlp";
+import { keccak256 } from "./keccak.ts";
 import { bytesOf, integerBytesOf } from "./rlp-fields.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -15,7 +16,7 @@ const depositType = 0x7e;
 export async function receiptsRootOf(receipts: readonly unknown[]): Promise<string | null> {
   // Only where roots are proven: it takes 20 MB of memory.
   const { createMPT } = await import("@ethereumjs/mpt");
-  const trie = await createMPT();
+  const trie = await createMPT({ useKeyHashingFunction: keccak256 });
   for (const [index, receipt] of receipts.entries()) {
     const encoded = encodeReceipt(receipt);
     if (encoded === null) return null;

@@ -24,6 +24,12 @@ export interface BlockReaderDeps {
 
 /** Reads one block from one provider and proves it, or refuses what the provider said. */
 export interface BlockReader {
+  /**
+   * A header as a provider sent it, held to its hash where the chain asks for that.
+   * @param asked names the block in errors; a hash must be the header's.
+   * @throws RpcError `unknown-block` for null, `malformed` for what is no block, `unverified` for another one.
+   */
+  header(raw: unknown, provider: string, asked: string): Header;
   /** @throws RpcError `unverified` if the provider's answers do not prove to be the whole block. */
   read(request: Request, provider: string, ref: BlockRef, known: KnownOfBlock): Promise<VerifiedBlock>;
   /** Whether `prove` can succeed at all. */
@@ -43,17 +49,18 @@ export function createBlockReader({ checks, proof, onCheck }: BlockReaderDeps): 
   ): Promise<VerifiedBlock> {
     const says = createWitness(provider, ref);
     const early = proof === "bloom" ? askEarly(request, ref, known) : undefined;
-    const header = known.header ?? (await readOwnHeader(request, says, ref));
+    const own =
+      known.header ?? header(await request("eth_getBlockByHash", [ref.hash, false]), provider, ref.hash);
     // A bloom without a bit proves that there is no log, if blooms prove anything on this chain.
-    if (modes.bloom === "enforce" && isEmptyBloom(header.logsBloom))
-      return { header, logs: [], proof: "bloom" };
-    if (proof === "receipts") return fromReceipts(request, says, header);
-    const verdict = verdictOn(header, await (early ?? askLogs(request, ref)));
+    if (modes.bloom === "enforce" && isEmptyBloom(own.logsBloom))
+      return { header: own, logs: [], proof: "bloom" };
+    if (proof === "receipts") return fromReceipts(request, says, own);
+    const verdict = verdictOn(own, await (early ?? askLogs(request, ref)));
     if (says.accepts(verdict))
-      return { header, logs: verdict.logs, proof: verdict.bloomHolds ? "bloom" : "none" };
+      return { header: own, logs: verdict.logs, proof: verdict.bloomHolds ? "bloom" : "none" };
     // The logs are not all there; the same provider's receipts may be.
     try {
-      return await fromReceipts(request, says, header);
+      return await fromReceipts(request, says, own);
     } catch (error) {
       if (!(error instanceof RpcError) || error.failure === "unverified") throw error;
       return says.refuses("receipts", `it does not serve them (${error.message})`);
@@ -76,19 +83,19 @@ export function createBlockReader({ checks, proof, onCheck }: BlockReaderDeps): 
     return asked;
   }
 
-  async function readOwnHeader(request: Request, says: Witness, ref: BlockRef): Promise<Header> {
-    const raw = await request("eth_getBlockByHash", [ref.hash, false]);
-    if (raw === null) throw new RpcError("unknown-block", `no block ${ref.hash}`);
+  function header(raw: unknown, provider: string, asked: string): Header {
+    if (raw === null || raw === undefined) throw new RpcError("unknown-block", `no block ${asked}`);
     const parsed = parseHeader(raw);
     if (!parsed.ok) throw new RpcError("malformed", parsed.reason);
-    if (parsed.value.hash !== ref.hash)
-      says.refuses("belongs", `asked for ${ref.hash}, got ${parsed.value.hash}`);
-    if (modes["header-hash"] !== "off") {
-      const holds = headerHashOf(raw as Readonly<Record<string, unknown>>) === ref.hash;
-      if (!says.switched("header-hash", holds))
-        says.refuses("header-hash", "the header does not hash to its hash");
-    }
-    return parsed.value;
+    const { value } = parsed;
+    const says = createWitness(provider, value);
+    if (asked.startsWith("0x") && value.hash !== asked)
+      says.refuses("belongs", `asked for ${asked}, got ${value.hash}`);
+    if (modes["header-hash"] === "off") return value;
+    const holds = headerHashOf(raw as Readonly<Record<string, unknown>>) === value.hash;
+    if (!says.switched("header-hash", holds))
+      says.refuses("header-hash", "the header does not hash to its hash");
+    return value;
   }
 
   async function fromReceipts(request: Request, says: Witness, header: Header): Promise<VerifiedBlock> {
@@ -136,6 +143,7 @@ export function createBlockReader({ checks, proof, onCheck }: BlockReaderDeps): 
   }
 
   return {
+    header,
     read,
     canProveByLogs: proof === "bloom",
     prove(provider, header, rawLogs) {

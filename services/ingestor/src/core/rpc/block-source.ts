@@ -6,7 +6,6 @@ import type { ProviderPool } from "./provider-pool.ts";
 import { toQuantity } from "./quantity.ts";
 import { readRange } from "./range.ts";
 import { RpcError } from "./rpc-error.ts";
-import { parseHeader } from "./rpc-parse.ts";
 
 export interface BlockSourceDeps {
   readonly pool: ProviderPool;
@@ -24,20 +23,15 @@ export function createBlockSource({ pool, reader, clock, fetchAhead }: BlockSour
   const setAside = createSetAside();
 
   async function headerByHash(hash: string): Promise<Header> {
-    return pool.ask(async (request, provider) => {
-      const header = readHeader(await request("eth_getBlockByHash", [hash, false]), hash);
-      if (header.hash !== hash)
-        throw new RpcError("unverified", `${provider}: asked for ${hash}, got ${header.hash}`);
-      return header;
-    });
+    return pool.ask(async (request, provider) =>
+      reader.header(await request("eth_getBlockByHash", [hash, false]), provider, hash),
+    );
   }
 
   async function headerByNumber(number: number): Promise<Header> {
     return pool.ask(async (request, provider) => {
-      const header = readHeader(
-        await request("eth_getBlockByNumber", [toQuantity(number), false]),
-        `${number}`,
-      );
+      const raw = await request("eth_getBlockByNumber", [toQuantity(number), false]);
+      const header = reader.header(raw, provider, `${number}`);
       if (header.number !== number)
         throw new RpcError("unverified", `${provider}: asked for ${number}, got ${header.number}`);
       return header;
@@ -63,7 +57,8 @@ export function createBlockSource({ pool, reader, clock, fetchAhead }: BlockSour
     latest: (avoid) =>
       pool.ask(
         async (request, from): Promise<HeadNotice> => {
-          const header = readHeader(await request("eth_getBlockByNumber", ["latest", false]), "latest");
+          const raw = await request("eth_getBlockByNumber", ["latest", false]);
+          const header = reader.header(raw, from, "latest");
           return { ...refOf(header), parentHash: header.parentHash, header, from, seenAtMs: clock.now() };
         },
         { avoid: avoid === undefined ? undefined : new Set([avoid]) },
@@ -72,9 +67,9 @@ export function createBlockSource({ pool, reader, clock, fetchAhead }: BlockSour
     block,
     range: (from, to) => readRange(from, to, { pool, reader, fetchAhead, headerByNumber, block }),
     finalized: () =>
-      pool.ask(async (request) => {
+      pool.ask(async (request, provider) => {
         const raw = await request("eth_getBlockByNumber", ["finalized", false]);
-        return raw === null ? null : refOf(readHeader(raw, "finalized"));
+        return raw === null ? null : refOf(reader.header(raw, provider, "finalized"));
       }),
   };
 }
@@ -92,14 +87,6 @@ function createSetAside() {
       if (byHash.size > setAsideBlocksMax && oldest !== undefined) byHash.delete(oldest);
     },
   };
-}
-
-/** @throws RpcError `unknown-block` for null, `malformed` for what is no block. */
-export function readHeader(raw: unknown, what: string): Header {
-  if (raw === null || raw === undefined) throw new RpcError("unknown-block", `no block ${what}`);
-  const parsed = parseHeader(raw);
-  if (!parsed.ok) throw new RpcError("malformed", parsed.reason);
-  return parsed.value;
 }
 
 function refOf({ number, hash }: BlockRef): BlockRef {
