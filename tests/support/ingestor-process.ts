@@ -23,7 +23,12 @@ export interface IngestorProcess {
 
 export function startIngestorProcess(env: Readonly<Record<string, string>>): IngestorProcess {
   const child: ChildProcess = spawn(process.execPath, [main], {
-    env: { PATH: process.env["PATH"] ?? "", HTTP_PORT: "0", ...env },
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
+      HTTP_PORT: "0",
+      ...env,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const lines: Record<string, unknown>[] = [];

@@ -290,7 +290,8 @@ async function commitWithoutMember(
         });
       }
       // A coordinator that is just loading answers soon.
-      if (!isRetriable(cause) || attempt === commitAttemptsMax) throw cause;
+      const none = brokerErrorType(cause) === "GROUP_COORDINATOR_NOT_AVAILABLE";
+      if ((!none && !isRetriable(cause)) || attempt === commitAttemptsMax) throw cause;
       await delay(100 * attempt);
     }
   }

@@ -8,11 +8,15 @@ interface KafkaErrorLike {
   readonly message?: string;
 }
 
-/** The broker's error code (`MESSAGE_TOO_LARGE`), found at any depth of causes. */
+/**
+ * The broker's error code (`MESSAGE_TOO_LARGE`), found at any depth of causes. When no broker named a coordinator, kafkajs drops
+ * their answers and calls its own error final; it is what a broker that starts says.
+ */
 export function brokerErrorType(error: unknown): string | undefined {
   let current = error as KafkaErrorLike | undefined;
   for (let depth = 0; current && depth < 10; depth += 1) {
     if (typeof current.type === "string") return current.type;
+    if (current.name === "KafkaJSGroupCoordinatorNotFound") return "GROUP_COORDINATOR_NOT_AVAILABLE";
     current = current.cause as KafkaErrorLike | undefined;
   }
   return undefined;

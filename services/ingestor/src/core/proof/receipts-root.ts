@@ -1,4 +1,3 @@
-import { createMPT } from "@ethereumjs/mpt";
 import { RLP } from "@ethereumjs/rlp";
 import { keccak256 } from "./keccak.ts";
 import { bytesOf, integerBytesOf } from "./rlp-fields.ts";
@@ -15,6 +14,8 @@ const depositType = 0x7e;
  * @returns lower-case `0x` text; null if a receipt is unreadable.
  */
 export async function receiptsRootOf(receipts: readonly unknown[]): Promise<string | null> {
+  // Only where roots are proven: it takes 20 MB of memory.
+  const { createMPT } = await import("@ethereumjs/mpt");
   const trie = await createMPT({ useKeyHashingFunction: keccak256 });
   for (const [index, receipt] of receipts.entries()) {
     const encoded = encodeReceipt(receipt);
