@@ -60,9 +60,7 @@ export function createConsumer(options: ConsumerOptions, deps: ConsumerDeps): Co
   const once = createLogOnce(Date.now);
   const wait = createFetchWait();
   const flow = createFlowControl({ ...config, onResume: () => loop.wake() });
-  const tracker = createOffsetTracker({
-    onChange: (partition, unsettled) => flow.unsettledChanged(partition, unsettled),
-  });
+  const tracker = createOffsetTracker({ onChange: (at, unsettled) => flow.unsettledChanged(at, unsettled) });
   const metrics = deps.metrics.ofGroup(config.groupId, tracker, flow);
   const draining = createDrain(tracker, logger);
   const committer = createCommitter({ tracker, logger, metrics, group: () => group });

@@ -52,7 +52,7 @@ RequestQueueClass.prototype.scheduleRequestTimeoutCheck = function scheduleSlowl
   this.destroy();
   this.requestTimeoutIntervalId = setInterval(() => {
     const nowMs = Date.now();
-    for (const request of [...this.inflight.values()])
+    for (const request of this.inflight.values())
       if (nowMs - request.sentAt > request.requestTimeout) request.timeoutRequest();
     if (!this.isConnected()) this.destroy();
   }, timeoutCheckMs);
