@@ -4,12 +4,13 @@ import { migrateClickHouse, migratePostgres } from "@ethhook/scripts/migrate";
 import { applyTopology } from "@ethhook/scripts/topology";
 import type { Attempt, Delivery } from "@ethhook/schemas";
 import { builtInChains, createTopology, toRecord } from "@ethhook/topology";
-import pg from "pg";
+import type pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startApiUnderTest, type ApiUnderTest, type Json, type TestUser } from "../support/api-under-test.ts";
 import { testKafka } from "../support/kafka.ts";
 import { addressOf, hashOf, sampleAttempt, sampleDelivery } from "../support/messages.ts";
 import { until } from "../support/until.ts";
+import { testPool } from "../support/postgres.ts";
 
 const topology = createTopology(builtInChains);
 let engines: Engines;
@@ -30,7 +31,7 @@ beforeAll(async () => {
   await migrateClickHouse(target);
   producer = kafka.producer();
   await producer.start();
-  database = new pg.Pool({ connectionString: urls.postgresUrl, max: 2 });
+  database = testPool(urls.postgresUrl);
   world = await startApiUnderTest({ ...urls, brokers });
 });
 

@@ -11,6 +11,7 @@ import {
   type ApiUnderTest,
   type Json,
 } from "../support/api-under-test.ts";
+import { testPool } from "../support/postgres.ts";
 
 let postgres: Awaited<ReturnType<typeof startPostgres>>;
 let database: pg.Pool;
@@ -21,7 +22,7 @@ const newUser: ApiUnderTest["newUser"] = () => world.newUser();
 beforeAll(async () => {
   postgres = await startPostgres();
   await migratePostgres(postgres.url);
-  database = new pg.Pool({ connectionString: postgres.url, max: 2 });
+  database = testPool(postgres.url);
   database.on("error", () => undefined);
   world = await startApiUnderTest({ postgresUrl: postgres.url });
 });

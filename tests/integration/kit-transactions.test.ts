@@ -98,6 +98,12 @@ describe.each(brokers)("$name", ({ start }) => {
     expect(await committed(topic)).toEqual(tail);
     expect(tail.length).toBeGreaterThanOrEqual(acknowledged);
     await next.transact(numbered(topic, 5_000, 5_001));
+    // A broker acknowledges a commit before it has written the markers that make it visible.
+    await until(
+      "the new holder's transaction is visible",
+      () => committed(topic),
+      (values) => values.length > tail.length,
+    );
     expect(await committed(topic)).toEqual([...tail, 5_000]);
   });
 

@@ -15,9 +15,10 @@ import {
 } from "@ethhook/schemas";
 import { migratePostgres } from "@ethhook/scripts/migrate";
 import { builtInChains, createTopology, toRecord } from "@ethhook/topology";
-import pg from "pg";
+import type pg from "pg";
 import { sampleDelivery } from "./messages.ts";
 import { startServiceProcess, type ServiceProcess } from "./service-process.ts";
+import { testPool } from "./postgres.ts";
 
 const topology = createTopology(builtInChains);
 const secretsKey = Buffer.alloc(32, 7).toString("base64");
@@ -46,6 +47,8 @@ export interface DeliveryStage {
   parkedRows(): Promise<number>;
   /** SIGKILL, and the same engine again on the same port and data once `whileDown` is done. */
   killAndRestart(engine: "kafka" | "postgres", whileDown?: () => Promise<void>): Promise<void>;
+  /** Ends the delivery processes that still run: a failed test leaves them behind. */
+  stopProcesses(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -92,8 +95,7 @@ export async function startDeliveryStage(): Promise<DeliveryStage> {
   });
   await migratePostgres(postgresEngine.url);
   await createTopics(kafka);
-  const db = new pg.Pool({ connectionString: postgresEngine.url, max: 4 });
-  db.on("error", () => undefined);
+  const db = testPool(postgresEngine.url, 4);
   await db.query("INSERT INTO users (id, email) VALUES ($1, 'stage@example.org')", [userId]);
   await db.query("INSERT INTO applications (id, user_id, name) VALUES ($1, $2, 'stage')", [
     applicationId,
@@ -108,6 +110,9 @@ export async function startDeliveryStage(): Promise<DeliveryStage> {
     ALLOW_PRIVATE_ADDRESSES: "true",
   };
   const processes: ServiceProcess[] = [];
+  async function stopProcesses(): Promise<void> {
+    await Promise.all(processes.splice(0).map((one) => one.stop(2_000)));
+  }
   return {
     kafka,
     db,
@@ -140,8 +145,9 @@ export async function startDeliveryStage(): Promise<DeliveryStage> {
       if (engine === "kafka") engines.kafka = await start.kafka(port);
       else engines.postgres = await start.postgres(port);
     },
+    stopProcesses,
     async stop() {
-      await Promise.all(processes.map((one) => one.stop(2_000)));
+      await stopProcesses();
       await producer.stop();
       await db.end();
       await Promise.all([engines.kafka.stop(), engines.postgres.stop()]);

@@ -13,8 +13,9 @@ import { matcherVariables } from "@ethhook/matcher/config";
 import { deliveryCodec, type Block, type Delivery, type Log } from "@ethhook/schemas";
 import { migratePostgres } from "@ethhook/scripts/migrate";
 import { builtInChains, createTopology, metricCatalogue, toRecord } from "@ethhook/topology";
-import pg from "pg";
+import type pg from "pg";
 import { until } from "./until.ts";
+import { testPool } from "./postgres.ts";
 
 /** A subscription as the API writes it. */
 export interface Wish {
@@ -58,7 +59,7 @@ export async function createMatcherWorld(): Promise<MatcherWorld> {
   const brokers = engines.kafka?.brokers ?? [];
   const url = engines.postgres?.url ?? "";
   await migratePostgres(url);
-  const database = new pg.Pool({ connectionString: url, max: 2 });
+  const database = testPool(url);
   database.on("error", () => undefined);
   await database.query("INSERT INTO users (id, email) VALUES ('usr_test', 'test@example.com')");
   const writes = new Map(topology.topics.map((topic) => [topic.name, topic]));
