@@ -25,7 +25,7 @@ async function join() {
     pipeline: {
       dispatcher: { stats, open: () => undefined, secure: nothing },
       intake: { take: (taken) => void jobs.push(...taken) },
-      sequencer: { restore: () => undefined },
+      sequencer: { restore: () => undefined, read: () => undefined },
       removals: { restore: () => undefined },
       withdraw: () => undefined,
     },

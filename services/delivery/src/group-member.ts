@@ -1,4 +1,4 @@
-import type { Batch, Consumer, Logger, TopicPartition } from "@ethhook/kit";
+import type { Batch, Consumer, Logger, PartitionStart, TopicPartition } from "@ethhook/kit";
 import { PipelineError } from "@ethhook/schemas";
 import { jobsOf } from "./adapters/kafka-jobs.ts";
 import type { PostgresOrders } from "./adapters/postgres-orders.ts";
@@ -19,7 +19,7 @@ export interface GroupMember {
 export interface MemberPipeline extends Pick<Pipeline, "withdraw"> {
   readonly dispatcher: Pick<Pipeline["dispatcher"], "open" | "secure" | "stats">;
   readonly intake: Pick<Pipeline["intake"], "take">;
-  readonly sequencer: Pick<Pipeline["sequencer"], "restore">;
+  readonly sequencer: Pick<Pipeline["sequencer"], "restore" | "read">;
   readonly removals: Pick<Pipeline["removals"], "restore">;
 }
 
@@ -66,6 +66,8 @@ export function createGroupMember(deps: GroupMemberDeps): GroupMember {
       logger,
     });
     intake.take(jobs);
+    const last = batch.records.at(-1);
+    if (last && batch.topic !== deps.replayTopic) sequencer.read(batch.partition, last.offset + 1);
     if (full(1)) hold();
     if (newerFrom === null) return;
     consumer.pause(batch);
@@ -101,7 +103,7 @@ export function createGroupMember(deps: GroupMemberDeps): GroupMember {
     for (const partition of released()) if (!newer.has(nameOf(partition))) consumer.resume(partition);
   }
 
-  async function onAssigned(given: readonly TopicPartition[]): Promise<void> {
+  async function onAssigned(given: readonly PartitionStart[]): Promise<void> {
     epoch += 1;
     released();
     newer.clear();
@@ -112,12 +114,14 @@ export function createGroupMember(deps: GroupMemberDeps): GroupMember {
       logger.warn({ event: "health.unreadable", err: error }, "endpoints in trouble are not known");
     });
     await deps.releaseLoop.assigned(partitions);
-    await restoreOrders(partitions, epoch);
+    const live = given.filter(({ topic }) => topic !== deps.replayTopic);
+    await restoreOrders(new Map(live.map(({ partition, offset }) => [partition, offset])), epoch);
     dispatcher.open();
   }
 
   /** Until it is done, what has an order waits: something of it may be parked, and must go first. */
-  async function restoreOrders(partitions: readonly number[], mine: number): Promise<void> {
+  async function restoreOrders(readFrom: ReadonlyMap<number, number>, mine: number): Promise<void> {
+    const partitions = [...readFrom.keys()];
     try {
       const [heads, takenBack] = [
         await deps.orders.heads(partitions),
@@ -125,11 +129,11 @@ export function createGroupMember(deps: GroupMemberDeps): GroupMember {
       ];
       if (mine !== epoch) return;
       removals.restore(takenBack);
-      sequencer.restore(heads);
+      sequencer.restore(heads, readFrom);
     } catch (error) {
       logger.warn({ event: "orders.unreadable", err: error }, "orders are not known: they wait");
       setTimeout(() => {
-        if (mine === epoch) void restoreOrders(partitions, mine);
+        if (mine === epoch) void restoreOrders(readFrom, mine);
       }, restoreAgainMs);
     }
   }

@@ -45,10 +45,16 @@ export interface Sequencer {
   locked(orderKey: string, work: () => Promise<void>): Promise<void>;
   /** What waits of an endpoint in Postgres changed behind our back: the head may be due, or gone. */
   recheck(endpointId: string): void;
-  /** Keys of an assignment that have something in Postgres. Until then everything waits. */
+  /**
+   * Keys of an assignment that have something in Postgres, and the offset from which each partition is read. Until then
+   * everything waits.
+   */
   restore(
     heads: readonly { readonly orderKey: string; readonly endpointId: string; readonly dueAtMs: number }[],
+    readFrom: ReadonlyMap<number, number>,
   ): void;
+  /** Everything of this partition before this offset was handed over: see `isRead`. */
+  read(partition: number, before: number): void;
   /** Begins what became due in Postgres. Call it every 50 ms or so. */
   tick(): void;
   /** Forgets everything: the partitions may belong to another process now. */
@@ -79,6 +85,8 @@ interface Lane {
   parking: number;
   /** Raised with each park: tells a fetch that found nothing whether it looked too early. */
   parks: number;
+  /** The lowest offset that was parked since the last fetch began. */
+  lowestParked: number;
 }
 
 /** Jobs of one key that wait in memory; more are parked, so that one key cannot hold up a partition. */
@@ -96,6 +104,8 @@ export function createSequencer(ports: SequencerPorts): Sequencer {
   let epoch = 0;
   /** Jobs that came before `restore`; undefined afterwards. */
   let early: Job[] | undefined = [];
+  /** By partition, the offset before which everything was handed over. */
+  let readTo = new Map<number, number>();
 
   function laneOf(job: Job): Lane {
     let lane = lanes.get(job.orderKey);
@@ -113,10 +123,15 @@ export function createSequencer(ports: SequencerPorts): Sequencer {
         changes: 0,
         parking: 0,
         parks: 0,
+        lowestParked: Infinity,
       };
       lanes.set(job.orderKey, lane);
     }
     return lane;
+  }
+
+  function advance(partition: number, before: number): void {
+    readTo.set(partition, Math.max(readTo.get(partition) ?? 0, before));
   }
 
   function accept(job: Job): void {
@@ -146,6 +161,13 @@ export function createSequencer(ports: SequencerPorts): Sequencer {
   async function park(lane: Lane, job: Job): Promise<void> {
     lane.parking += 1;
     lane.parks += 1;
+    lane.lowestParked = Math.min(lane.lowestParked, job.offset);
+    const last = lane.fetched.at(-1);
+    // It may belong before what was fetched: after a crash, rows stand ahead of what is read again.
+    if (last === undefined || job.offset < last.job.offset) {
+      lane.fetched = [];
+      lane.dueAtMs = 0;
+    }
     await ports.park(job);
     lane.parking -= 1;
   }
@@ -158,6 +180,14 @@ export function createSequencer(ports: SequencerPorts): Sequencer {
     else begin(lane, job);
   }
 
+  /**
+   * An earlier owner may have parked a job whose predecessor it had neither sent nor parked: that one is read again from
+   * the topic. So a row waits until the partition has been read as far as its own place.
+   */
+  function isRead({ partition, offset }: Job): boolean {
+    return offset < (readTo.get(partition) ?? Infinity);
+  }
+
   /** Begins the head of what Postgres holds, if it is due and its endpoint has room. */
   function drain(lane: Lane): void {
     if (lane.current !== undefined || lane.locks > 0 || ports.now() < lane.dueAtMs) return;
@@ -165,7 +195,7 @@ export function createSequencer(ports: SequencerPorts): Sequencer {
     const [head] = lane.fetched;
     if (head === undefined) return void fetch(lane);
     lane.dueAtMs = head.dueAtMs;
-    if (ports.now() < head.dueAtMs) return;
+    if (ports.now() < head.dueAtMs || !isRead(head.job)) return;
     lane.fetched.shift();
     const mine = epoch;
     begin(lane, { ...head.job, takenAtMs: ports.now(), isCurrent: () => mine === epoch });
@@ -176,6 +206,7 @@ export function createSequencer(ports: SequencerPorts): Sequencer {
     // A park that is on its way may belong before what is there: it is waited for.
     if (lane.parking > 0) return;
     lane.locks += 1;
+    lane.lowestParked = Infinity;
     const { parks, changes } = lane;
     let rows: readonly StoredJob[] = [];
     try {
@@ -188,6 +219,8 @@ export function createSequencer(ports: SequencerPorts): Sequencer {
       lane.locks -= 1;
     }
     if (mine !== epoch || changes !== lane.changes) return;
+    // Something that belongs among these rows was parked while they were on their way: look again at the next tick.
+    if (lane.lowestParked < (rows.at(-1)?.job.offset ?? 0)) return;
     const ids = new Set(rows.map(({ job }) => job.delivery.webhookId));
     lane.ended = new Set([...lane.ended].filter((id) => ids.has(id)));
     lane.fetched = rows.filter(({ job }) => !lane.ended.has(job.delivery.webhookId));
@@ -243,9 +276,10 @@ export function createSequencer(ports: SequencerPorts): Sequencer {
     recheck(endpointId) {
       for (const lane of lanes.values()) if (lane.endpointId === endpointId) reread(lane);
     },
-    restore(heads) {
+    restore(heads, readFrom) {
       const waiting = early ?? [];
       early = undefined;
+      for (const [partition, before] of readFrom) advance(partition, before);
       for (const { orderKey, endpointId, dueAtMs } of heads) {
         const lane = laneOf({ orderKey, delivery: { endpointId } } as Job);
         lane.stored = true;
@@ -253,6 +287,7 @@ export function createSequencer(ports: SequencerPorts): Sequencer {
       }
       for (const job of waiting) if (job.isCurrent()) accept(job);
     },
+    read: advance,
     tick() {
       const nowMs = ports.now();
       for (const lane of lanes.values()) {
@@ -264,6 +299,7 @@ export function createSequencer(ports: SequencerPorts): Sequencer {
     clear() {
       epoch += 1;
       lanes = new Map();
+      readTo = new Map();
       early = [];
     },
     get keys() {

@@ -14,13 +14,14 @@ import { createFlowControl } from "./flow-control.ts";
 import type { ConsumerGroup } from "./group-hooks.ts";
 import type { KafkaMetrics } from "./kafka-metrics.ts";
 import { createLogOnce } from "./log-once.ts";
-import { createOffsetTracker, type PartitionStart, type Run } from "./offset-tracker.ts";
+import { createOffsetTracker, type Run } from "./offset-tracker.ts";
 import type {
   Batch,
   Consumer,
   ConsumerHandlers,
   ConsumerOptions,
   InRecord,
+  PartitionStart,
   TopicPartition,
 } from "./types.ts";
 
@@ -124,7 +125,7 @@ export function createConsumer(options: ConsumerOptions, deps: ConsumerDeps): Co
     const fields = { event: "consumer.assigned", generation, partitions: previous };
     logger.info(fields, `${starts.length} partitions assigned`);
     try {
-      await handlers?.onAssigned?.(tracker.assigned(), generation);
+      await handlers?.onAssigned?.(starts, generation);
       ready.resolve();
     } catch (error) {
       die(error);

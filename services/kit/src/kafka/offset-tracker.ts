@@ -1,4 +1,4 @@
-import type { TopicPartition } from "./types.ts";
+import type { PartitionStart, TopicPartition } from "./types.ts";
 
 /**
  * Which offsets of each assigned partition are handed over, settled, and may be committed. Pure: no clock, no client.
@@ -31,11 +31,6 @@ export interface OffsetTracker {
   unsettled(): number;
   unsettledOf(partition: TopicPartition): number;
   inFlight(): Map<string, number>;
-}
-
-export interface PartitionStart extends TopicPartition {
-  /** Where the first fetch starts. */
-  readonly offset: number;
 }
 
 export interface Commit extends TopicPartition {

@@ -30,6 +30,11 @@ export interface TopicPartition {
   readonly partition: number;
 }
 
+export interface PartitionStart extends TopicPartition {
+  /** Where the first fetch starts. */
+  readonly offset: number;
+}
+
 /**
  * What one fetch brought of one partition. The handler takes the records over at once (into lanes, a producer's buffer)
  * and calls `settle` for each offset when its work is durable, in any order, however much later.
@@ -52,8 +57,11 @@ export interface ConsumerHandlers {
    * A throw is a bug: it stops the consumer and reaches `onCrash`.
    */
   onBatch(batch: Batch): void | Promise<void>;
-  /** After a join, before the first fetch of the generation. May read state that the first record needs. */
-  onAssigned?(partitions: readonly TopicPartition[], generation: number): void | Promise<void>;
+  /**
+   * After a join, before the first fetch of the generation, with the offset at which each partition goes on. May read
+   * state that the first record needs.
+   */
+  onAssigned?(partitions: readonly PartitionStart[], generation: number): void | Promise<void>;
   /**
    * Before partitions may be lost (rebalance, stop): finish or abandon work in flight by `deadlineMs` (Unix ms).
    * Offsets settled by then are committed before the group is rejoined or left.

@@ -54,9 +54,10 @@ export function createMemoryConsumer(options: ConsumerOptions, deps: MemoryConsu
       if (state !== "running") return;
       generation = of;
       flow.reset();
-      tracker.assign(partitions.map((at) => ({ ...at, offset: group.committed(at) ?? 0 })));
+      const starts = partitions.map((at) => ({ ...at, offset: group.committed(at) ?? 0 }));
+      tracker.assign(starts);
       try {
-        await handlers?.onAssigned?.(partitions, of);
+        await handlers?.onAssigned?.(starts, of);
       } catch (error) {
         die(error);
       }
