@@ -5,7 +5,7 @@ import { AssignerProtocol, ConfigResourceTypes } from "./kafkajs.ts";
 import { type ClientSettings, createClient } from "./client.ts";
 import { clusterOf, connectCluster } from "./cluster.ts";
 import { brokerErrorType, isRetriable, messageOf, unreachable, withDeadline } from "./errors.ts";
-import { waitForLeaders } from "./new-topics.ts";
+import { waitForLeaders, waitUntilSeen } from "./new-topics.ts";
 import type { TopicPartition } from "./types.ts";
 
 export interface TopicDescription {
@@ -98,6 +98,7 @@ export interface KafkaAdmin {
 
 const connectTimeoutMs = 10_000;
 const creationTimeoutMs = 30_000;
+const visibleWithinMs = 5_000;
 
 export function createAdmin(settings: ClientSettings): KafkaAdmin {
   const client = createClient(settings);
@@ -119,6 +120,29 @@ export function createAdmin(settings: ClientSettings): KafkaAdmin {
       throw unreachable(settings.brokers, error);
     }
     return admin;
+  }
+
+  async function topicConfigs(
+    names: readonly string[],
+  ): Promise<ReadonlyMap<string, ReadonlyMap<string, TopicConfig>>> {
+    if (names.length === 0) return new Map();
+    const { resources } = await (
+      await connected()
+    ).describeConfigs({
+      includeSynonyms: false,
+      resources: names.map((name) => ({ type: ConfigResourceTypes.TOPIC, name })),
+    });
+    return new Map(
+      resources.map(({ resourceName, configEntries }) => [
+        resourceName,
+        new Map(
+          configEntries.map((entry) => [
+            entry.configName,
+            { value: entry.configValue, isDefault: isDefault(entry) },
+          ]),
+        ),
+      ]),
+    );
   }
 
   return {
@@ -159,26 +183,7 @@ export function createAdmin(settings: ClientSettings): KafkaAdmin {
       const partitions = before.map(({ partition, offset }) => ({ partition, offset: String(offset) }));
       await (await connected()).deleteTopicRecords({ topic, partitions });
     },
-    topicConfigs: async (names) => {
-      if (names.length === 0) return new Map();
-      const { resources } = await (
-        await connected()
-      ).describeConfigs({
-        includeSynonyms: false,
-        resources: names.map((name) => ({ type: ConfigResourceTypes.TOPIC, name })),
-      });
-      return new Map(
-        resources.map(({ resourceName, configEntries }) => [
-          resourceName,
-          new Map(
-            configEntries.map((entry) => [
-              entry.configName,
-              { value: entry.configValue, isDefault: isDefault(entry) },
-            ]),
-          ),
-        ]),
-      );
-    },
+    topicConfigs,
     replaceTopicConfigs: async (topic, configs) => {
       await (
         await connected()
@@ -192,6 +197,10 @@ export function createAdmin(settings: ClientSettings): KafkaAdmin {
           },
         ],
       });
+      await waitUntilSeen(async () => {
+        const shown = (await topicConfigs([topic])).get(topic);
+        return Object.entries(configs).every(([name, value]) => shown?.get(name)?.value === value);
+      }, visibleWithinMs);
     },
     listGroups: async () => {
       const { groups } = await (await connected()).listGroups();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { waitForLeaders } from "./new-topics.ts";
+import { waitForLeaders, waitUntilSeen } from "./new-topics.ts";
 
 type Metadata = Parameters<typeof waitForLeaders>[0];
 
@@ -34,4 +34,11 @@ test("after the deadline the broker's last word is the error", async () => {
     "LEADER_NOT_AVAILABLE",
   );
   await expect(waitForLeaders(answering(-1), ["t"], 0)).rejects.toThrow("have no leader");
+});
+
+test("a change is waited for until the broker shows it, and not for ever", async () => {
+  const shown = [false, false, true];
+  await waitUntilSeen(async () => shown.shift() ?? true, 10_000);
+  expect(shown).toEqual([]);
+  await waitUntilSeen(async () => false, 0);
 });

@@ -27,3 +27,12 @@ export async function waitForLeaders(
     await delay(50);
   }
 }
+
+/**
+ * Resolves when the broker shows what it was told: a change is acknowledged by the controller a moment before the broker
+ * that answers questions has heard of it. Gives up silently after `deadlineMs`: the change itself was taken.
+ */
+export async function waitUntilSeen(isSeen: () => Promise<boolean>, deadlineMs: number): Promise<void> {
+  const end = performance.now() + deadlineMs;
+  while (performance.now() < end && !(await isSeen())) await delay(50);
+}
