@@ -1,6 +1,5 @@
 import { afterEach, expect, test } from "vitest";
 import { lastJson, startNpm, type NpmProcess } from "../support/npm-process.ts";
-import { until } from "../support/until.ts";
 
 const running: NpmProcess[] = [];
 afterEach(async () => {
@@ -40,13 +39,8 @@ test("one process of each falls behind, two catch up, one is killed, and nothing
 });
 
 test("Ctrl-C in the middle ends everything, processes that are held back too", async () => {
-  const { child, done, said, left } = demo();
-  await until(
-    "the first processes",
-    () => said.stdout,
-    (text) => text.includes("partitions of deliveries"),
-    60_000,
-  );
+  const { child, done, said, left, hasSaid } = demo();
+  await hasSaid(/partitions of deliveries/);
   expect(left().length).toBeGreaterThan(4);
   child.kill("SIGTERM");
   expect(await done).toBe(1);

@@ -1,7 +1,6 @@
 import { createServer } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { lastJson, startNpm, type NpmProcess } from "../support/npm-process.ts";
-import { until } from "../support/until.ts";
 
 const running: NpmProcess[] = [];
 afterEach(async () => {
@@ -57,13 +56,8 @@ test("15 seconds deliver on all four chains, tell so in JSON, and leave no proce
 });
 
 test("a matcher that is killed is started again, and nothing is lost", async () => {
-  const { done, said, left } = npmStart(["--seconds", "6", "--json"]);
-  await until(
-    "the traffic began",
-    async () => said.stderr,
-    (text) => /[1-9]\d* delivered/.test(text),
-    60_000,
-  );
+  const { done, said, left, hasSaid } = npmStart(["--seconds", "6", "--json"]);
+  await hasSaid(/[1-9]\d* delivered/);
   const matcher = left().find(({ command }) => command.includes("services/matcher/"));
   process.kill(matcher?.pid ?? 0, "SIGKILL");
   expect(await done, said.stderr).toBe(0);
@@ -72,13 +66,8 @@ test("a matcher that is killed is started again, and nothing is lost", async () 
 });
 
 test("an engine that is killed ends the session at once, with a sentence and nothing left", async () => {
-  const { done, said, left } = npmStart(["--json"]);
-  await until(
-    "the traffic began",
-    async () => said.stderr,
-    (text) => /[1-9]\d* delivered/.test(text),
-    60_000,
-  );
+  const { done, said, left, hasSaid } = npmStart(["--json"]);
+  await hasSaid(/[1-9]\d* delivered/);
   const kafka = left().find(({ command }) => command.includes("kafka.Kafka"));
   process.kill(kafka?.pid ?? 0, "SIGKILL");
   expect(await done).toBe(1);
@@ -88,13 +77,8 @@ test("an engine that is killed ends the session at once, with a sentence and not
 });
 
 test("SIGTERM while it starts ends everything", async () => {
-  const { child, done, said, left } = npmStart([]);
-  await until(
-    "services are being started",
-    async () => said.stdout,
-    (text) => text.includes("Starting api"),
-    60_000,
-  );
+  const { child, done, left, hasSaid } = npmStart([]);
+  await hasSaid(/Starting api/);
   expect(left().length).toBeGreaterThan(5);
   child.kill("SIGTERM");
   await done;

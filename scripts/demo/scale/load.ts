@@ -24,6 +24,8 @@ export interface Load {
   burst(logs: number): Promise<void>;
   /** From now on, `logsPerSecond`, of which `matchedPerSecond` are of watched contracts in turn. */
   start(rate: { readonly logsPerSecond: number; readonly matchedPerSecond: number }): void;
+  /** So many times as many logs as until now, with as many that match. */
+  raise(factor: number): void;
   /** Resolves when the broker holds every log. Safe to call twice. */
   stop(): Promise<void>;
   /** What must arrive, in the order of the logs. */
@@ -54,6 +56,7 @@ export function createLoad(
   let turn = 0;
   let running: Promise<void> | undefined;
   let stopping = false;
+  let logsPerSecond = 0;
 
   function logOf(logIndex: number, address: string): Log {
     return {
@@ -92,7 +95,7 @@ export function createLoad(
     await producer.send(found.map((log) => toRecord(topic, log)));
   }
 
-  async function run(logsPerSecond: number, matchedPerSecond: number): Promise<void> {
+  async function run(matchedPerSecond: number): Promise<void> {
     const sends: Promise<void>[] = [];
     let matchedDue = 0;
     for (let dueMs = performance.now(); !stopping; dueMs += blockMs) {
@@ -114,8 +117,12 @@ export function createLoad(
         await block(Math.min(left, burstBlockLogs), 0);
       }
     },
-    start({ logsPerSecond, matchedPerSecond }) {
-      running = run(logsPerSecond, matchedPerSecond);
+    start(rate) {
+      ({ logsPerSecond } = rate);
+      running = run(rate.matchedPerSecond);
+    },
+    raise(factor) {
+      logsPerSecond *= factor;
     },
     async stop() {
       stopping = true;

@@ -1,11 +1,10 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { PipelineError } from "@ethhook/schemas";
-import type { Cluster } from "kafkajs";
+import type { Admin, Cluster } from "kafkajs";
 import { AssignerProtocol, ConfigResourceTypes } from "./kafkajs.ts";
 import { type ClientSettings, createClient } from "./client.ts";
 import { clusterOf, connectCluster } from "./cluster.ts";
-import { brokerErrorType, isRetriable, messageOf, unreachable, withDeadline } from "./errors.ts";
-import { waitForLeaders, waitUntilSeen } from "./new-topics.ts";
+import { brokerErrorType, messageOf, unreachable, withDeadline } from "./errors.ts";
+import { waitUntilSeen, waitUntilServed, whileBrokersSettle } from "./settling.ts";
 import type { TopicPartition } from "./types.ts";
 
 export interface TopicDescription {
@@ -171,7 +170,7 @@ export function createAdmin(settings: ClientSettings): KafkaAdmin {
         })),
       });
       const names = topics.map(({ name }) => name);
-      await waitForLeaders(kafka, names, creationTimeoutMs);
+      await waitUntilServed(kafka, names, creationTimeoutMs);
     },
     createPartitions: async (topic, count) => {
       await (await connected()).createPartitions({ topicPartitions: [{ topic, count }] });
@@ -203,14 +202,16 @@ export function createAdmin(settings: ClientSettings): KafkaAdmin {
       }, visibleWithinMs);
     },
     listGroups: async () => {
-      const { groups } = await (await connected()).listGroups();
+      const kafka = await connected();
+      const { groups } = await whileBrokersSettle(() => kafka.listGroups());
       return groups
         .filter((group) => group.protocolType === "consumer" || group.protocolType === "")
         .map((group) => group.groupId);
     },
     describeGroups: async (groupIds) => {
       if (groupIds.length === 0) return [];
-      const { groups } = await (await connected()).describeGroups([...groupIds]);
+      const kafka = await connected();
+      const { groups } = await whileBrokersSettle(() => kafka.describeGroups([...groupIds]));
       return groups.map(({ groupId, state, members }) => ({
         groupId,
         state,
@@ -235,7 +236,8 @@ export function createAdmin(settings: ClientSettings): KafkaAdmin {
     },
     committedOffsets: async (groupId, topics) => {
       const kafka = await connected();
-      const found = await kafka.fetchOffsets({ groupId, ...(topics ? { topics: [...topics] } : {}) });
+      const asked = { groupId, ...(topics ? { topics: [...topics] } : {}) };
+      const found = await whileBrokersSettle(() => kafka.fetchOffsets(asked));
       return found.flatMap(({ topic, partitions }) =>
         partitions.map(({ partition, offset }) => ({
           topic,
@@ -250,13 +252,21 @@ export function createAdmin(settings: ClientSettings): KafkaAdmin {
       await commitWithoutMember(cluster, groupId, topic, partitions);
     },
     bounds: async (topic) => {
-      const offsets = await (await connected()).fetchTopicOffsets(topic);
+      const kafka = await connected();
+      const offsets = await whileBrokersSettle(
+        () => kafka.fetchTopicOffsets(topic),
+        () => refreshLeaders(kafka),
+      );
       return offsets
         .map(({ partition, low, high }) => ({ partition, start: Number(low), end: Number(high) }))
         .toSorted((a, b) => a.partition - b.partition);
     },
     offsetsAt: async (topic, timestampMs) => {
-      const offsets = await (await connected()).fetchTopicOffsetsByTimestamp(topic, timestampMs);
+      const kafka = await connected();
+      const offsets = await whileBrokersSettle(
+        () => kafka.fetchTopicOffsetsByTimestamp(topic, timestampMs),
+        () => refreshLeaders(kafka),
+      );
       return offsets
         .map(({ partition, offset }) => ({ partition, offset: Number(offset) }))
         .toSorted((a, b) => a.partition - b.partition);
@@ -287,25 +297,20 @@ async function commitWithoutMember(
   partitions: { partition: number; offset: string }[],
 ): Promise<void> {
   const commit = { groupId, groupGenerationId: -1, memberId: "", topics: [{ topic, partitions }] };
-  for (let attempt = 1; ; attempt += 1) {
-    try {
+  try {
+    await whileBrokersSettle(async () => {
       const coordinator = await cluster.findGroupCoordinator({ groupId });
       await coordinator.offsetCommit(commit);
-      return;
-    } catch (cause) {
-      if (brokerErrorType(cause) === "UNKNOWN_MEMBER_ID") {
-        throw new PipelineError("BROKER_REFUSED", "crash", `Group ${groupId} has members: stop them first.`, {
-          cause,
-        });
-      }
-      // A coordinator that is just loading answers soon.
-      const none = brokerErrorType(cause) === "GROUP_COORDINATOR_NOT_AVAILABLE";
-      if ((!none && !isRetriable(cause)) || attempt === commitAttemptsMax) throw cause;
-      await delay(100 * attempt);
-    }
+    });
+  } catch (cause) {
+    if (brokerErrorType(cause) !== "UNKNOWN_MEMBER_ID") throw cause;
+    const words = `Group ${groupId} has members: stop them first.`;
+    throw new PipelineError("BROKER_REFUSED", "crash", words, { cause });
   }
 }
-const commitAttemptsMax = 8;
+
+/** The one question of kafkajs' admin that looks up its metadata anew whatever it knows already. */
+const refreshLeaders = (kafka: Admin): Promise<unknown> => kafka.listGroups();
 
 /** kafkajs' type knows only the old flag; brokers since Kafka 1.1 send the source, 5 being the default, 1 the topic. */
 function isDefault(entry: { readonly isDefault: boolean; readonly configSource?: number }): boolean {

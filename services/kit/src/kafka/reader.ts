@@ -6,12 +6,12 @@ import { clusterOf, connectCluster } from "./cluster.ts";
 import { messageOf, unreachable, withDeadline } from "./errors.ts";
 import { fetchFrom, type PartitionFetch } from "./fetch/fetch.ts";
 import { createLeaders } from "./leaders.ts";
+import { whileBrokersSettle } from "./settling.ts";
 import type { InRecord, PartitionReader, TopicPartition } from "./types.ts";
 
 const limits = { waitMs: 100, bytesMax: 4_194_304, partitionBytesMax: 4_194_304 } as const;
 /** A read that gets nothing for this long, although there is something, fails. */
 const stallTimeoutMs = 15_000;
-const leaderRetryMs = 50;
 
 /**
  * Reads partitions without a consumer group: kafkajs gives its cluster to a custom assigner, and the cluster can fetch.
@@ -38,8 +38,9 @@ export function createReader(settings: ClientSettings): PartitionReader {
     const of = await connected();
     await of.addTargetTopic(topic);
     const at = async (fromBeginning: boolean): Promise<number> => {
-      const [answer] = await whileLeadersMove(of, () =>
-        of.fetchTopicsOffset([{ topic, partitions: [{ partition }], fromBeginning }]),
+      const [answer] = await whileBrokersSettle(
+        () => of.fetchTopicsOffset([{ topic, partitions: [{ partition }], fromBeginning }]),
+        () => of.refreshMetadata(),
       );
       const offset = answer?.partitions[0]?.offset;
       if (offset === undefined)
@@ -121,21 +122,6 @@ export function createReader(settings: ClientSettings): PartitionReader {
       client.kill();
     },
   };
-}
-
-/** Asks again while a broker refuses only because a partition's leader is new or moving: a topic just made, a restart. */
-async function whileLeadersMove<T>(of: Cluster, ask: () => Promise<T>): Promise<T> {
-  const endMs = Date.now() + stallTimeoutMs;
-  for (;;) {
-    try {
-      return await ask();
-    } catch (error) {
-      const moving = (error as { readonly type?: string }).type === "NOT_LEADER_FOR_PARTITION";
-      if (!moving || Date.now() > endMs) throw error;
-      await new Promise((resolve) => setTimeout(resolve, leaderRetryMs));
-      await of.refreshMetadata().catch(() => undefined);
-    }
-  }
 }
 
 function stalled({ topic, partition }: TopicPartition, offset: number, cause: unknown): PipelineError {
