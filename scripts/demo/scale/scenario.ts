@@ -61,7 +61,7 @@ const sessionTimeoutMs = 6_000;
 /** A killed process is missed for its session before its partitions go to others. */
 const spreadDeadlineMs = 40_000;
 const growDeadlineMs = 60_000;
-const raiseAfterMs = 6_000;
+const raiseAfterMs = 4_000;
 const drainDeadlineMs = 60_000;
 const pollMs = 100;
 
