@@ -10,13 +10,14 @@ const never = ["**/node_modules/**", "**/.data/**", "**/.turbo/**"];
  */
 const fewAtATime = { maxWorkers: process.env["CI"] === undefined ? 3 : 2, isolate: true } as const;
 
-/** Tests that measure (memory, a rate, the whole product): one file at a time. */
+/** Tests that measure memory: one file at a time. */
 const oneAtATime = { fileParallelism: false, maxWorkers: 1, isolate: true } as const;
 const alone = ["tests/integration/ingestor-big-block.test.ts"];
 
 /**
  * `order` runs the projects one after the other, the quick ones first: a broken decoder is then reported before a
- * broker is started. No project retries: a test that fails now and then is a bug of the test or of the code.
+ * broker is started. Of one order, they share the machine; vitest begins with the first by name,
+ * and those take longest. No project retries: a test that fails now and then is a bug of the test or of the code.
  */
 function project(name: string, order: number, include: string[], exclude: string[], timeoutMs: number) {
   return {
@@ -28,7 +29,7 @@ function project(name: string, order: number, include: string[], exclude: string
       testTimeout: timeoutMs,
       hookTimeout: timeoutMs,
       sequence: { groupOrder: order },
-      ...(name === "integration" ? fewAtATime : order > 2 ? oneAtATime : {}),
+      ...(order === 3 ? fewAtATime : order > 3 ? oneAtATime : {}),
     },
   };
 }
@@ -46,9 +47,9 @@ export default defineConfig({
       project("unit", 1, ["**/*.test.ts"], ["**/*.prop.test.ts", ...servers], 15_000),
       project("property", 2, ["**/*.prop.test.ts"], servers, 30_000),
       project("integration", 3, ["tests/integration/**/*.test.ts"], alone, 90_000),
+      project("simulation", 3, ["tests/simulation/**/*.test.ts"], [], 120_000),
+      project("e2e", 3, ["tests/e2e/**/*.test.ts"], [], 180_000),
       project("alone", 4, alone, [], 90_000),
-      project("simulation", 5, ["tests/simulation/**/*.test.ts"], [], 120_000),
-      project("e2e", 6, ["tests/e2e/**/*.test.ts"], [], 180_000),
     ],
   },
 });

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type KafkaBench, numbered, range, startKafkaBench } from "../support/kafka-bench.ts";
+import { standStill } from "../support/marked-processes.ts";
 import { until } from "../support/until.ts";
 
 let bench: KafkaBench;
@@ -84,7 +85,7 @@ test("a broker that stands still is survived: what was sent meanwhile is written
   bench.cleanup(() => producer.stop());
   const one = await bench.member({ groupId: topic, topics: [topic] });
   await producer.send(numbered(topic, 0, 10));
-  process.kill(bench.pid, "SIGSTOP");
+  await standStill(bench.pid);
   bench.cleanup(async () => void process.kill(bench.pid, "SIGCONT"));
   const meanwhile = producer.send(numbered(topic, 10, 20));
   await until(

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 
 /** A process of this machine, as /proc shows it. */
 export interface MarkedProcess {
@@ -23,4 +23,22 @@ export function processesWith(marker: string): readonly MarkedProcess[] {
       return [];
     }
   });
+}
+
+/**
+ * SIGSTOP, and resolves when it stands still: the signal reaches the threads of a process one after the other, and one of them may
+ * answer a request meanwhile. Linux only; elsewhere it resolves at once.
+ */
+export async function standStill(pid: number): Promise<void> {
+  process.kill(pid, "SIGSTOP");
+  while (statesOf(pid).some((state) => state !== "T")) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+/** Of each thread: `R` running, `S` sleeping, `T` stopped. */
+function statesOf(pid: number): readonly string[] {
+  const folder = `/proc/${pid}/task`;
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).map(
+    (thread) => /\) (\w)/.exec(readFileSync(`${folder}/${thread}/stat`, "utf8"))?.[1] ?? "",
+  );
 }
