@@ -4,7 +4,8 @@ import { deliveryCodec } from "@ethhook/schemas";
 import { afterEach, expect, test, vi } from "vitest";
 import type { Job } from "./core/job.ts";
 import { sampleDelivery } from "./core/testing/sample-jobs.ts";
-import { createGroupMember } from "./group-member.ts";
+import type { OrderHead } from "./adapters/postgres-orders.ts";
+import { createGroupMember, type MemberPipeline } from "./group-member.ts";
 
 const topic = "deliveries";
 const stops: (() => Promise<void>)[] = [];
@@ -13,7 +14,13 @@ afterEach(async () => {
 });
 
 /** A member over the in-memory broker, and the jobs that it took over. `queued` is what it believes to wait in memory. */
-async function join() {
+async function join(
+  given: {
+    heads?: readonly OrderHead[];
+    ends?: ReadonlyMap<number, number>;
+    restore?: MemberPipeline["sequencer"]["restore"];
+  } = {},
+) {
   const broker = createMemoryBroker({ topics: { [topic]: 2 }, recordsPerFetch: 2 });
   const jobs: Job[] = [];
   const stats = { lanes: 0, queued: 0, queuedBytes: 0, young: 0, slow: 0 };
@@ -25,13 +32,14 @@ async function join() {
     pipeline: {
       dispatcher: { stats, open: () => undefined, secure: nothing },
       intake: { take: (taken) => void jobs.push(...taken) },
-      sequencer: { restore: () => undefined, read: () => undefined },
+      sequencer: { restore: given.restore ?? (() => undefined), read: () => undefined },
       removals: { restore: () => undefined },
       withdraw: () => undefined,
     },
     releaseLoop: { assigned: nothing },
     trouble: { assigned: nothing, flush: nothing },
-    orders: { heads: async () => [], takenBack: async () => [] },
+    orders: { heads: async () => given.heads ?? [], takenBack: async () => [] },
+    ends: async () => given.ends ?? new Map(),
     now: Date.now,
     logger: createLogger({
       name: "test",
@@ -83,4 +91,15 @@ test("what no version can read is settled and told of; what follows it goes on",
   await vi.waitFor(() => expect(taken(0)).toEqual(ids(1, 2)));
   expect(member.standstills()).toEqual([]);
   expect(lines.join("")).toContain("delivery.unreadable");
+});
+
+test("where the topic ends is asked only when something waits with a place that was not read yet", async () => {
+  const head = { orderKey: "ep_1", endpointId: "ep_1", partition: 0, dueAtMs: 0 };
+  const ends = new Map([[0, 3]]);
+  const told: (ReadonlyMap<number, number> | undefined)[] = [];
+  const restore: MemberPipeline["sequencer"]["restore"] = (_, __, known) => void told.push(known);
+  await join({ heads: [], ends, restore });
+  // The topic was made anew: its offsets began again, and so did the group's.
+  await join({ heads: [{ ...head, offset: 7 }], ends, restore });
+  expect(told).toEqual([new Map(), ends]);
 });

@@ -30,6 +30,8 @@ export interface GroupMemberDeps {
   readonly releaseLoop: Pick<ReleaseLoop, "assigned">;
   readonly trouble: Pick<TroubleKeeper, "assigned" | "flush">;
   readonly orders: Pick<PostgresOrders, "heads" | "takenBack">;
+  /** Where each partition of the live topic ends now. */
+  readonly ends: () => Promise<ReadonlyMap<number, number>>;
   readonly now: () => number;
   readonly logger: Logger;
 }
@@ -127,9 +129,12 @@ export function createGroupMember(deps: GroupMemberDeps): GroupMember {
         await deps.orders.heads(partitions),
         await deps.orders.takenBack(partitions),
       ];
+      const isAhead = heads.some(({ partition, offset }) => offset >= (readFrom.get(partition) ?? 0));
+      // Seldom: after a crash, or when the topic was made anew and its offsets began again.
+      const ends = isAhead ? await deps.ends() : new Map<number, number>();
       if (mine !== epoch) return;
       removals.restore(takenBack);
-      sequencer.restore(heads, readFrom);
+      sequencer.restore(heads, readFrom, ends);
     } catch (error) {
       logger.warn({ event: "orders.unreadable", err: error }, "orders are not known: they wait");
       setTimeout(() => {

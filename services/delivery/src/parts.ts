@@ -2,6 +2,7 @@ import {
   createListener,
   type Consumer,
   type ConsumerOptions,
+  type KafkaAdmin,
   type Listener,
   type Pool,
   type Producer,
@@ -20,6 +21,7 @@ export interface DeliveryDeps extends ServiceDeps {
   readonly broker: {
     consumer(options: ConsumerOptions): Consumer;
     producer(): Producer;
+    admin(): Pick<KafkaAdmin, "bounds" | "close">;
   };
   readonly pool: Pool;
 }
@@ -77,6 +79,7 @@ export function createParts(config: DeliveryConfig, deps: DeliveryDeps): Parts {
     releaseLoop,
     trouble,
     orders: stores.orders,
+    ends: () => endsOf(topology.deliveries.name, deps),
     now,
     logger,
   });
@@ -95,6 +98,16 @@ export function createParts(config: DeliveryConfig, deps: DeliveryDeps): Parts {
     },
   });
   return { stores, pipeline, trouble, releaseLoop, member, listener };
+}
+
+/** Connects for the one question: it is asked seldom, and a connection of its own for it would stand idle. */
+async function endsOf(topic: string, { broker }: DeliveryDeps): Promise<ReadonlyMap<number, number>> {
+  const admin = broker.admin();
+  try {
+    return new Map((await admin.bounds(topic)).map(({ partition, end }) => [partition, end]));
+  } finally {
+    await admin.close();
+  }
 }
 
 function createConsumer(config: DeliveryConfig, { broker }: DeliveryDeps): Consumer {

@@ -74,6 +74,8 @@ export function createPipeline(config: DeliveryConfig, deps: PipelineDeps): Pipe
     send: (job) => dispatcher.accept(job),
     park: (job) => settlement.parked(job, "ordered", now()),
     hasRoom: (endpointId) => dispatcher.room(endpointId) > 0,
+    comingFrom: (endpointId) =>
+      Math.min(...[intake, batcher, blocks].map((at) => at.lowestOffset(endpointId))),
     onError: (error) => logger.warn({ event: "order.unreadable", err: error }, "an order was not read"),
   });
   const store = {
@@ -90,7 +92,7 @@ export function createPipeline(config: DeliveryConfig, deps: PipelineDeps): Pipe
     sequencer,
     settlement,
   });
-  const batcher = createBatcher({
+  const batcher: Batcher = createBatcher({
     now,
     limits: (endpointId) => {
       const { batchEventsMax = 1, batchBytesMax = 1 } = endpoints.get(endpointId)?.settings ?? {};
@@ -99,7 +101,7 @@ export function createPipeline(config: DeliveryConfig, deps: PipelineDeps): Pipe
     close: (batch) => blocks.close(batch),
   });
   const route = createRouter({ endpoints, dispatcher, sequencer, batcher, removals, settlement });
-  const intake = createIntake({
+  const intake: Intake = createIntake({
     endpoints,
     accept(job) {
       if (job.delivery.origin === "release") returning.arrived(job.delivery.webhookId);

@@ -5,10 +5,12 @@ import type { OrderStore } from "../core/sequencer.ts";
 import { deliveryOfRow, parkedColumns, type ParkedRow } from "./parked-rows.ts";
 import { createWriteQueue } from "./write-queue.ts";
 
-/** An order with something parked: its head's due time. */
+/** An order with something parked: its head's place and due time. */
 export interface OrderHead {
   readonly orderKey: string;
   readonly endpointId: string;
+  readonly partition: number;
+  readonly offset: number;
   readonly dueAtMs: number;
 }
 
@@ -30,8 +32,10 @@ interface NumberedRow {
   readonly previous_webhook_id: string | null;
 }
 
+type HeadRow = Pick<ParkedRow, "endpoint_id" | "order_key" | "partition" | "position" | "due_at">;
+
 const headsOf = `
-  SELECT DISTINCT ON (endpoint_id, order_key) endpoint_id, order_key, due_at
+  SELECT DISTINCT ON (endpoint_id, order_key) endpoint_id, order_key, partition, position, due_at
   FROM parked_deliveries WHERE partition = ANY($1) AND order_key <> ''
   ORDER BY endpoint_id, order_key, position`;
 const waitingOf = `
@@ -72,12 +76,12 @@ export function createPostgresOrders(pool: Pool, logger: Logger, now: () => numb
       return rows.map((row) => ({ job: jobOf(row, now()), dueAtMs: row.due_at.getTime() }));
     },
     async heads(partitions) {
-      const { rows } = await pool.query<{ endpoint_id: string; order_key: string; due_at: Date }>(headsOf, [
-        partitions,
-      ]);
+      const { rows } = await pool.query<HeadRow>(headsOf, [partitions]);
       return rows.map((row) => ({
         orderKey: row.order_key,
         endpointId: row.endpoint_id,
+        partition: row.partition,
+        offset: row.position,
         dueAtMs: row.due_at.getTime(),
       }));
     },

@@ -19,6 +19,8 @@ export interface Batcher {
   /** Takes a job back that waits here. */
   withdraw(endpointId: string, webhookId: string): Job | undefined;
   withdrawAll(): void;
+  /** Offset of the first delivery that is gathered for this endpoint; Infinity when none is. */
+  lowestOffset(endpointId: string): number;
   /** Closes what has waited long enough. Call it every 50 ms. */
   tick(): void;
 }
@@ -72,6 +74,10 @@ export function createBatcher(ports: BatcherPorts): Batcher {
       return undefined;
     },
     withdrawAll: () => groups.clear(),
+    lowestOffset(endpointId) {
+      const mine = [...groups].filter(([key]) => key.startsWith(`${endpointId}|`));
+      return Math.min(...mine.flatMap(([, group]) => group.jobs.map((job) => job.offset)));
+    },
     tick() {
       const nowMs = ports.now();
       for (const [key, group] of groups) if (nowMs - group.openedAtMs >= lingerMs) close(key, group);

@@ -34,6 +34,8 @@ export interface Blocks {
   close(batch: BlockBatch): void;
   /** A batch ended: removals of its block may wait for it. */
   ended(job: Job): void;
+  /** Offset of the first delivery that goes into a batch of this endpoint which is being made; Infinity when none is. */
+  lowestOffset(endpointId: string): number;
   clear(): void;
 }
 
@@ -43,6 +45,8 @@ const orphanedMs = 60_000;
 export function createBlocks(ports: BlockPorts): Blocks {
   /** One after the other per endpoint: blocks must not overtake each other. */
   const tails = new Map<string, Promise<void>>();
+  /** Being made, by endpoint. */
+  const forming = new Map<string, Set<readonly Job[]>>();
   let waiting = new Map<string, (() => void)[]>();
 
   async function form(jobs: readonly Job[]): Promise<void> {
@@ -104,9 +108,13 @@ export function createBlocks(ports: BlockPorts): Blocks {
   return {
     close({ jobs }) {
       const endpointId = jobs[0]?.delivery.endpointId ?? "";
+      const mine = forming.get(endpointId) ?? new Set();
+      forming.set(endpointId, mine.add(jobs));
       const tail = (tails.get(endpointId) ?? Promise.resolve()).then(() => form(jobs));
       tails.set(endpointId, tail);
       void tail.then(() => {
+        mine.delete(jobs);
+        if (mine.size === 0) forming.delete(endpointId);
         if (tails.get(endpointId) === tail) tails.delete(endpointId);
       });
     },
@@ -115,7 +123,10 @@ export function createBlocks(ports: BlockPorts): Blocks {
       for (const go of waiting.get(webhookId) ?? []) go();
       waiting.delete(webhookId);
     },
+    lowestOffset: (endpointId) =>
+      Math.min(...[...(forming.get(endpointId) ?? [])].flatMap((jobs) => jobs.map((job) => job.offset))),
     clear() {
+      forming.clear();
       for (const list of waiting.values()) for (const go of list) go();
       waiting = new Map();
     },

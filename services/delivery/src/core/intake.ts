@@ -6,6 +6,8 @@ export interface Intake {
   take(jobs: readonly Job[]): void;
   /** Forgets jobs that wait for their endpoint and match. */
   withdraw(matches: (job: Job) => boolean): void;
+  /** Offset of the first job that waits here for this endpoint; Infinity when none does. */
+  lowestOffset(endpointId: string): number;
 }
 
 export interface IntakePorts {
@@ -69,5 +71,6 @@ export function createIntake(ports: IntakePorts): Intake {
         else unknown.delete(endpointId);
       }
     },
+    lowestOffset: (endpointId) => Math.min(...(unknown.get(endpointId) ?? []).map((job) => job.offset)),
   };
 }

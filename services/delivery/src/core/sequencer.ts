@@ -24,6 +24,8 @@ export interface SequencerPorts {
   park(job: Job): Promise<JobEnd>;
   /** May a job of this endpoint be begun now? */
   hasRoom(endpointId: string): boolean;
+  /** The lowest offset of this endpoint that was handed over and is on its way to `accept`; Infinity when none is. */
+  comingFrom(endpointId: string): number;
   onError(error: unknown): void;
 }
 
@@ -46,12 +48,13 @@ export interface Sequencer {
   /** What waits of an endpoint in Postgres changed behind our back: the head may be due, or gone. */
   recheck(endpointId: string): void;
   /**
-   * Keys of an assignment that have something in Postgres, and the offset from which each partition is read. Until then
-   * everything waits.
+   * Keys of an assignment that have something in Postgres, the offset from which each partition is read, and where it ends if that
+   * may matter. Until then everything waits.
    */
   restore(
     heads: readonly { readonly orderKey: string; readonly endpointId: string; readonly dueAtMs: number }[],
     readFrom: ReadonlyMap<number, number>,
+    ends?: ReadonlyMap<number, number>,
   ): void;
   /** Everything of this partition before this offset was handed over: see `isRead`. */
   read(partition: number, before: number): void;
@@ -106,6 +109,8 @@ export function createSequencer(ports: SequencerPorts): Sequencer {
   let early: Job[] | undefined = [];
   /** By partition, the offset before which everything was handed over. */
   let readTo = new Map<number, number>();
+  /** By partition, the offset at which it ended when it was assigned. */
+  let endOf: ReadonlyMap<number, number> = new Map();
 
   function laneOf(job: Job): Lane {
     let lane = lanes.get(job.orderKey);
@@ -182,10 +187,12 @@ export function createSequencer(ports: SequencerPorts): Sequencer {
 
   /**
    * An earlier owner may have parked a job whose predecessor it had neither sent nor parked: that one is read again from
-   * the topic. So a row waits until the partition has been read as far as its own place.
+   * the topic. So a row waits until the partition has been read as far as its own place, and what was read before it has
+   * come here. A place beyond the topic's end is of a topic that was made anew since: nothing can come before it.
    */
-  function isRead({ partition, offset }: Job): boolean {
-    return offset < (readTo.get(partition) ?? Infinity);
+  function isRead({ partition, offset, delivery }: Job): boolean {
+    if (offset >= (endOf.get(partition) ?? Infinity)) return true;
+    return offset < (readTo.get(partition) ?? Infinity) && offset <= ports.comingFrom(delivery.endpointId);
   }
 
   /** Begins the head of what Postgres holds, if it is due and its endpoint has room. */
@@ -276,7 +283,8 @@ export function createSequencer(ports: SequencerPorts): Sequencer {
     recheck(endpointId) {
       for (const lane of lanes.values()) if (lane.endpointId === endpointId) reread(lane);
     },
-    restore(heads, readFrom) {
+    restore(heads, readFrom, ends = new Map()) {
+      endOf = ends;
       const waiting = early ?? [];
       early = undefined;
       for (const [partition, before] of readFrom) advance(partition, before);
@@ -300,6 +308,7 @@ export function createSequencer(ports: SequencerPorts): Sequencer {
       epoch += 1;
       lanes = new Map();
       readTo = new Map();
+      endOf = new Map();
       early = [];
     },
     get keys() {
