@@ -1,12 +1,12 @@
 import {
   createLogger,
-  createPostgres,
   describeVariables,
   loadConfig,
   parseSecretKeys,
   postgresVariables,
   secretsVariables,
 } from "@ethhook/kit";
+import { createPostgres } from "@ethhook/kit/postgres";
 import { Command } from "commander";
 import { runCommand } from "./command.ts";
 import { resealSecrets } from "./reseal/run.ts";

@@ -1,4 +1,4 @@
-import type { Pool } from "@ethhook/kit";
+import type { Pool } from "@ethhook/kit/postgres";
 import type { DeadLetter } from "./letters.ts";
 
 /** Why a dead letter stays where it is. */

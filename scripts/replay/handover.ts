@@ -1,4 +1,5 @@
-import type { KafkaAdmin, Pool } from "@ethhook/kit";
+import type { KafkaAdmin } from "@ethhook/kit";
+import type { Pool } from "@ethhook/kit/postgres";
 import type { EndpointMatcher } from "@ethhook/matcher/rematch";
 
 /** A log as it stands in its topic. */

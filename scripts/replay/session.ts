@@ -1,16 +1,15 @@
 import {
   createKafka,
   createLogger,
-  createPostgres,
   type Config,
   type KafkaAdmin,
   type KafkaClient,
   type Logger,
   type PartitionReader,
-  type Pool,
   type Producer,
   type Variables,
 } from "@ethhook/kit";
+import { createPostgres, type Pool } from "@ethhook/kit/postgres";
 import { chainVariables, clickhouseVariables, kafkaVariables, postgresVariables } from "@ethhook/kit";
 import { createTopology, type Topology } from "@ethhook/topology";
 import { createReplayStore, type ReplayStore } from "./store.ts";

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Pool, PoolClient } from "@ethhook/kit";
+import type { Pool, PoolClient } from "@ethhook/kit/postgres";
 import { PipelineError } from "@ethhook/schemas";
 import type { ReplayPlan } from "./plan.ts";
 import type { ReplayRequest } from "./request.ts";

@@ -1,11 +1,5 @@
-import {
-  inTransaction,
-  needsReseal,
-  sealSecret,
-  unsealSecret,
-  type Pool,
-  type SecretKeys,
-} from "@ethhook/kit";
+import { needsReseal, sealSecret, unsealSecret, type SecretKeys } from "@ethhook/kit";
+import { inTransaction, type Pool } from "@ethhook/kit/postgres";
 import { PipelineError } from "@ethhook/schemas";
 
 /** What became of the sealed secrets of a database. */

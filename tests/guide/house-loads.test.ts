@@ -19,6 +19,9 @@ const owners: Readonly<Record<string, readonly string[]>> = {
   "@clickhouse/client": ["api"],
   axios: ["delivery"],
   ws: ["ingestor"],
+  pg: ["matcher", "delivery", "api"],
+  // The ingestor loads it when a chain has an HTTP provider.
+  undici: ["delivery"],
   // Loaded when a chain proves receipts.
   "@ethereumjs/mpt": [],
   kafkajs: services,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startPostgres } from "@ethhook/infra";
-import { createListener, createPostgres, inTransaction } from "@ethhook/kit";
+import { createListener, createPostgres, inTransaction } from "@ethhook/kit/postgres";
 import { afterAll, expect, test } from "vitest";
 import { testLogger } from "../support/kafka-bench.ts";
 import { until } from "../support/until.ts";

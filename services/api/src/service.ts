@@ -1,4 +1,5 @@
-import { createPostgres, parseSecretKeys, type Broker, type MainDeps, type Service } from "@ethhook/kit";
+import { parseSecretKeys, type Broker, type MainDeps, type Service } from "@ethhook/kit";
+import { createPostgres } from "@ethhook/kit/postgres";
 import { PipelineError } from "@ethhook/schemas";
 import { createTopology } from "@ethhook/topology";
 import type { FastifyInstance } from "fastify";

@@ -1,4 +1,5 @@
-import { createKafka, createPostgres, runMain } from "@ethhook/kit";
+import { createKafka, runMain } from "@ethhook/kit";
+import { createPostgres } from "@ethhook/kit/postgres";
 import { builtInChains, createTopology } from "@ethhook/topology";
 import { deliveryVariables } from "./config.ts";
 import { createDelivery } from "./service.ts";

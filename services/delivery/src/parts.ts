@@ -1,13 +1,5 @@
-import {
-  createListener,
-  type Consumer,
-  type ConsumerOptions,
-  type KafkaAdmin,
-  type Listener,
-  type Pool,
-  type Producer,
-  type ServiceDeps,
-} from "@ethhook/kit";
+import type { Consumer, ConsumerOptions, KafkaAdmin, Producer, ServiceDeps } from "@ethhook/kit";
+import { createListener, type Listener, type Pool } from "@ethhook/kit/postgres";
 import { builtInChains, createTopology } from "@ethhook/topology";
 import type { DeliveryConfig } from "./config.ts";
 import { createGroupMember, type GroupMember } from "./group-member.ts";

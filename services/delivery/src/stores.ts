@@ -1,4 +1,5 @@
-import { parseSecretKeys, type Pool, type Producer, type ServiceDeps } from "@ethhook/kit";
+import { parseSecretKeys, type Producer, type ServiceDeps } from "@ethhook/kit";
+import type { Pool } from "@ethhook/kit/postgres";
 import type { Delivery } from "@ethhook/schemas";
 import type { Topology } from "@ethhook/topology";
 import { createKafkaOutbox, type KafkaOutbox } from "./adapters/kafka-outbox.ts";

@@ -6,8 +6,6 @@ export { partitionOf } from "./kafka/murmur2.ts";
 export * from "./kafka/types.ts";
 export * from "./logger.ts";
 export * from "./metrics.ts";
-export * from "./postgres/listener.ts";
-export * from "./postgres/pool.ts";
 export * from "./process/health-server.ts";
 export * from "./process/run-main.ts";
 export * from "./secrets.ts";

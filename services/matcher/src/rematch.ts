@@ -1,4 +1,5 @@
-import type { Broker, Logger, Pool } from "@ethhook/kit";
+import type { Broker, Logger } from "@ethhook/kit";
+import type { Pool } from "@ethhook/kit/postgres";
 import { finality as finalities, type Delivery, type Finality, type Log } from "@ethhook/schemas";
 import type { Topology } from "@ethhook/topology";
 import { leadGroup } from "./adapters/kafka-lead.ts";

@@ -1,13 +1,12 @@
 import {
   createKafka,
-  createPostgres,
   type Broker,
   type KafkaAdmin,
   type Metrics,
-  type Pool,
   type Service,
   type ServiceDeps,
 } from "@ethhook/kit";
+import { createPostgres, type Pool } from "@ethhook/kit/postgres";
 import type { Finality } from "@ethhook/schemas";
 import { createTopology } from "@ethhook/topology";
 import { createKafkaGates, type KafkaGates } from "./adapters/kafka-gates.ts";

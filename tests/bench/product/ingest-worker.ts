@@ -1,4 +1,3 @@
-import { setFlagsFromString } from "node:v8";
 import {
   type Broker,
   createKafka,
@@ -14,9 +13,6 @@ import type { Block } from "@ethhook/schemas";
 import { createTopology, metricCatalogue } from "@ethhook/topology";
 import { monotonicMs } from "../load/clock.ts";
 import { serve } from "../load/worker.ts";
-
-// As the product's own `main.ts` does.
-setFlagsFromString("--semi-space-growth-factor=1");
 
 export interface IngestWorkerSettings {
   readonly brokers: readonly string[];

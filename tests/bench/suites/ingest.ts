@@ -1,4 +1,10 @@
+import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { createKafka, createLogger } from "@ethhook/kit";
 import { startKafka } from "@ethhook/infra";
 import { builtInChains, type Chain, createTopology, logPartitions } from "@ethhook/topology";
@@ -54,7 +60,7 @@ async function prepare({ secondsPerRun, progress }: SuiteContext): Promise<Prepa
   const [url = ""] = await node.ask<string[]>({ kind: "urls" } satisfies BlockNodeRequest);
   const product = async (checks: string): Promise<Worker> =>
     started.use(
-      await startWorker(new URL("../product/ingest-worker.ts", import.meta.url), {
+      await startWorker(new URL("../product/ingest-start-worker.ts", import.meta.url), {
         brokers,
         env: {
           CHAINS_EXTRA: JSON.stringify([chain]),
@@ -109,6 +115,15 @@ async function createAllTopics(brokers: readonly string[]): Promise<void> {
   await admin.close();
 }
 
+/** As the image has it: without, a process also holds what strips the types. */
+async function fillCompileCache(started: AsyncDisposableStack): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "ethhook-bench-"));
+  started.defer(() => rm(folder, { recursive: true, force: true }));
+  const main = fileURLToPath(new URL("../../../services/ingestor/src/main.ts", import.meta.url));
+  await promisify(execFile)(process.execPath, [main, "--help"], { env: { NODE_COMPILE_CACHE: folder } });
+  return folder;
+}
+
 /** One process as production runs it, with every chain that EthHook knows. */
 async function startFourChains(
   brokers: readonly string[],
@@ -118,6 +133,7 @@ async function startFourChains(
   const urls = await four.ask<string[]>({ kind: "urls" } satisfies BlockNodeRequest);
   const ingestor = startIngestorProcess({
     KAFKA_BROKERS: brokers.join(","),
+    NODE_COMPILE_CACHE: await fillCompileCache(started),
     ...Object.fromEntries(
       builtInChains.map(({ name }, at) => [`${name.toUpperCase()}_WS_URL`, urls[at] ?? ""]),
     ),

@@ -1,4 +1,5 @@
-import type { MainDeps, Pool } from "@ethhook/kit";
+import type { MainDeps } from "@ethhook/kit";
+import type { Pool } from "@ethhook/kit/postgres";
 import type { FastifyInstance } from "fastify";
 
 const probeTimeoutMs = 2_000;

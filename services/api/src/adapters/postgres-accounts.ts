@@ -1,4 +1,4 @@
-import { inTransaction, type Pool } from "@ethhook/kit";
+import { inTransaction, type Pool } from "@ethhook/kit/postgres";
 import type { ApiKeyResource, ApplicationResource, UserResource } from "@ethhook/schemas/api";
 import type { AccountStore, StoredKey } from "../core/ports.ts";
 import { isUniqueViolation, reachingPostgres } from "./postgres-errors.ts";

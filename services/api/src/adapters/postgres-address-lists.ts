@@ -1,4 +1,4 @@
-import { inTransaction, type Pool } from "@ethhook/kit";
+import { inTransaction, type Pool } from "@ethhook/kit/postgres";
 import type { AddressListResource } from "@ethhook/schemas/api";
 import type { AddressListStore } from "../core/ports.ts";
 import { instant } from "./postgres-accounts.ts";

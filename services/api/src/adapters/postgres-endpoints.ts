@@ -1,4 +1,4 @@
-import { inTransaction, type Pool, type PoolClient } from "@ethhook/kit";
+import { inTransaction, type Pool, type PoolClient } from "@ethhook/kit/postgres";
 import { readEndpointSettings } from "@ethhook/schemas";
 import type { EndpointResource } from "@ethhook/schemas/api";
 import type { EndpointChange, EndpointDraft, EndpointStore, Subscription } from "../core/ports.ts";

@@ -1,4 +1,4 @@
-import type { Pool } from "@ethhook/kit";
+import type { Pool } from "@ethhook/kit/postgres";
 import type { HealthStore } from "../core/ports.ts";
 import { instant } from "./postgres-accounts.ts";
 import { reachingPostgres } from "./postgres-errors.ts";

@@ -1,4 +1,4 @@
-import type { Pool } from "@ethhook/kit";
+import type { Pool } from "@ethhook/kit/postgres";
 import type { ParkedResource } from "@ethhook/schemas/api";
 import type { ParkedStore } from "../core/ports.ts";
 import { instant } from "./postgres-accounts.ts";

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import type { Logger, Pool } from "@ethhook/kit";
+import type { Logger } from "@ethhook/kit";
+import type { Pool } from "@ethhook/kit/postgres";
 import type { Delivery } from "@ethhook/schemas";
 import type { Notice, Notices } from "../core/notice.ts";
 

@@ -1,4 +1,5 @@
-import { missingKeys, unsealSecret, type Logger, type Pool, type SecretKeys } from "@ethhook/kit";
+import { missingKeys, unsealSecret, type Logger, type SecretKeys } from "@ethhook/kit";
+import type { Pool } from "@ethhook/kit/postgres";
 import { PipelineError, readEndpointSettings } from "@ethhook/schemas";
 import type { Endpoint, Secret } from "../core/endpoint.ts";
 import type { EndpointDirectory } from "../core/ports.ts";

@@ -1,4 +1,4 @@
-import type { Pool } from "@ethhook/kit";
+import type { Pool } from "@ethhook/kit/postgres";
 import type { Health } from "../core/health.ts";
 
 /** Keeps what is known of endpoints in trouble over a restart or a change of their owner. */

@@ -1,4 +1,5 @@
-import type { Logger, Pool } from "@ethhook/kit";
+import type { Logger } from "@ethhook/kit";
+import type { Pool } from "@ethhook/kit/postgres";
 import type { Job, Numbering } from "../core/job.ts";
 import type { StoredFate } from "../core/removals.ts";
 import type { OrderStore } from "../core/sequencer.ts";

@@ -1,4 +1,5 @@
-import { inTransaction, type Logger, type Pool } from "@ethhook/kit";
+import type { Logger } from "@ethhook/kit";
+import { inTransaction, type Pool } from "@ethhook/kit/postgres";
 import type { BatchStore } from "../core/blocks.ts";
 import type { Parked, ParkingLot } from "../core/ports.ts";
 import { upsertParked, upsertValues, type UpsertedRow } from "./parked-rows.ts";

@@ -1,4 +1,4 @@
-import { inTransaction, type Pool } from "@ethhook/kit";
+import { inTransaction, type Pool } from "@ethhook/kit/postgres";
 import type { Delivery } from "@ethhook/schemas";
 import { deliveryOfRow, type ParkedRow } from "./parked-rows.ts";
 

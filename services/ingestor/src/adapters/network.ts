@@ -1,4 +1,3 @@
-import { Pool } from "undici";
 import WebSocket from "ws";
 import { largeAnswerBytes } from "./large-answer.ts";
 import type { PieceStream } from "./piece-stream.ts";
@@ -60,12 +59,25 @@ export const realNetwork: Network = {
     socket.on("open", () => streamLargeMessages(socket, largeAnswerBytes, onLarge));
     return socket;
   },
-  openPool: (origin, silenceMs) =>
-    new Pool(origin, {
-      connections: connectionsMax,
-      maxResponseSize: answerBytesMax,
-      // Both count silence, not the length of an answer: 150 MB may take their time.
-      headersTimeout: silenceMs,
-      bodyTimeout: silenceMs,
-    }),
+  openPool(origin, silenceMs) {
+    const opening = openUndiciPool(origin, silenceMs);
+    // Whoever asks first hears of it.
+    opening.catch(() => undefined);
+    return {
+      request: async (question) => (await opening).request(question),
+      destroy: async () => (await opening).destroy(),
+    };
+  },
 };
+
+async function openUndiciPool(origin: string, silenceMs: number): Promise<HttpPool> {
+  // Only where a chain has an HTTP provider: it takes 12 MB of memory.
+  const { Pool } = await import("undici");
+  return new Pool(origin, {
+    connections: connectionsMax,
+    maxResponseSize: answerBytesMax,
+    // Both count silence, not the length of an answer: 150 MB may take their time.
+    headersTimeout: silenceMs,
+    bodyTimeout: silenceMs,
+  });
+}

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { KafkaAdmin, Logger, Pool } from "@ethhook/kit";
+import type { KafkaAdmin, Logger } from "@ethhook/kit";
+import type { Pool } from "@ethhook/kit/postgres";
 import type { Topology } from "@ethhook/topology";
 import type { Epoch, Epochs } from "../core/epochs.ts";
 import { createEpochs } from "../core/epochs.ts";

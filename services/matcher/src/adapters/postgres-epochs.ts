@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { randomUUID } from "node:crypto";
-import { inTransaction, type Logger, type Pool } from "@ethhook/kit";
+import type { Logger } from "@ethhook/kit";
+import { inTransaction, type Pool } from "@ethhook/kit/postgres";
 import type { Epoch } from "../core/epochs.ts";
 import type { EpochLog, LogPartition } from "../core/ports.ts";
 

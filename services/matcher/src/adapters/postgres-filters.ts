@@ -1,4 +1,5 @@
-import { createListener, type Logger, type Pool } from "@ethhook/kit";
+import type { Logger } from "@ethhook/kit";
+import { createListener, type Pool } from "@ethhook/kit/postgres";
 import type { Chain } from "@ethhook/topology";
 import { createFilterSet, type FilterSet } from "../core/filter-set.ts";
 import { loadNewer, loadState, type OnUnreadable } from "../core/load-filters.ts";

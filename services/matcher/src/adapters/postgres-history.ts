@@ -1,4 +1,4 @@
-import type { Pool } from "@ethhook/kit";
+import type { Pool } from "@ethhook/kit/postgres";
 import type { FilterVersion } from "../core/filter-set.ts";
 import type { FilterHistory, ListRows } from "../core/ports.ts";
 

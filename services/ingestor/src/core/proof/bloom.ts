@@ -3,8 +3,8 @@ import { keccak256 } from "./keccak.ts";
 
 const bloomBytes = 256;
 const bloomBits = 2048;
-/** Entries in each of two generations: together about 25 MB for a process, whatever the number of chains. */
-const cacheEntriesMax = 65_536;
+/** Entries in each of two generations: together about 5 MB for a process, whatever the number of chains. */
+const cacheEntriesMax = 16_384;
 
 /**
  * Three bit numbers of an address or topic in a bloom, packed as `a + 2048 b + 2048² c`.

@@ -1,4 +1,5 @@
-import { gzipSync, zstdCompressSync } from "node:zlib";
+import { gzipSync } from "node:zlib";
+import { createZstd } from "../codecs/zstd.ts";
 import type { OutRecord, TopicWrites } from "../types.ts";
 import { ByteWriter, varintSize } from "./byte-writer.ts";
 import { crc32c } from "./crc32c.ts";
@@ -19,6 +20,8 @@ export const batchOverhead = 61;
 const crcAt = 17;
 const attributesAt = 21;
 const transactionalBit = 0x10;
+// One for all producers of the process: a batch is encoded without a pause.
+const zstd = createZstd();
 const codecs = { none: 0, gzip: 1, zstd: 4 } as const;
 
 /**
@@ -36,8 +39,7 @@ export function encodeBatch(records: readonly OutRecord[], header: BatchHeader):
   const sizes = measure(records);
   const plain = new ByteWriter(sizes.total);
   writeRecords(plain, records, sizes);
-  const compress = header.compression === "gzip" ? gzipSync : zstdCompressSync;
-  const compressed = compress(plain.bytes);
+  const compressed = header.compression === "gzip" ? gzipSync(plain.bytes) : zstd.compress(plain.bytes);
   const writer = new ByteWriter(batchOverhead + compressed.length);
   writer.at = batchOverhead;
   writer.raw(compressed);
