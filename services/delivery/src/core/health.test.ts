@@ -1,18 +1,8 @@
-import { endpointSettingsDefault } from "@ethhook/schemas";
 import { expect, test } from "vitest";
-import type { Endpoint } from "./endpoint.ts";
 import { createHealthBook, failingMsMax } from "./health.ts";
 import type { Notice } from "./notice.ts";
+import { sampleEndpoint as endpoint } from "./testing/sample-jobs.ts";
 
-const endpoint: Endpoint = {
-  id: "ep_1",
-  applicationId: "app_1",
-  userId: "usr_1",
-  url: "https://example.org",
-  status: "enabled",
-  settings: endpointSettingsDefault,
-  secrets: [],
-};
 function open() {
   const told: Notice[] = [];
   const book = createHealthBook((notice) => void told.push(notice));

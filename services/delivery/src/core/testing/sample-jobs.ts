@@ -1,5 +1,17 @@
-import { webhookId, type Delivery } from "@ethhook/schemas";
+import { endpointSettingsDefault, webhookId, type Delivery } from "@ethhook/schemas";
+import type { Endpoint } from "../endpoint.ts";
 import type { Job } from "../job.ts";
+
+/** The endpoint of the sample deliveries; it has no secret to sign with. */
+export const sampleEndpoint: Endpoint = {
+  id: "ep_1",
+  applicationId: "app_1",
+  userId: "usr_1",
+  url: "https://example.org",
+  status: "enabled",
+  settings: endpointSettingsDefault,
+  secrets: [],
+};
 
 /** The n-th delivery of an endpoint: one log of one block. */
 export function sampleDelivery(n: number, change: Partial<Delivery> = {}): Delivery {
