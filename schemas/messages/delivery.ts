@@ -3,6 +3,9 @@ import { z } from "zod";
 import { attemptSchema } from "./attempt.ts";
 import { jsonCodec } from "./codec.ts";
 import { address, chainIdOrNone, count, finality, hash32, logKind, payloadFormat, timeMs } from "./fields.ts";
+import { isCount, isHash, isLowerAddress, isName, isText, isTime, keysOf } from "./plain.ts";
+
+const origins = ["match", "release", "replay", "redrive", "test", "operational"] as const;
 
 export const deliverySchema = z.object({
   v: z.literal(1),
@@ -48,15 +51,65 @@ export const deliverySchema = z.object({
     .describe(
       "Webhook ids that this one POST carries together; absent unless the endpoint has its blocks in one.",
     ),
-  origin: z
-    .enum(["match", "release", "replay", "redrive", "test", "operational"])
-    .describe("Why this record is not the first of its kind."),
+  origin: z.enum(origins).describe("Why this record is not the first of its kind."),
 });
 
 /** A webhook that is due now: in `deliveries`, keyed by endpoint, or in `deliveries.replay` with lower priority. */
 export type Delivery = z.infer<typeof deliverySchema>;
 
-export const deliveryCodec = jsonCodec<Delivery>("delivery", 1, deliverySchema);
+/** Those of every delivery; what was tried before and what travels in a batch is left to the schema. */
+const plainFieldCount = Object.keys(deliverySchema.omit({ history: true, batch: true }).shape).length;
+const knownOrigins: ReadonlySet<string> = new Set(origins);
+
+/** The schema once more, by hand, for what a matcher writes: every delivery process reads every one of its deliveries. */
+function isPlainlyDelivery(value: unknown): value is Delivery {
+  if (typeof value !== "object" || value === null) return false;
+  const delivery = value as Delivery;
+  return (
+    delivery.v === 1 &&
+    isPlainlyOfLog(delivery) &&
+    isPlainlyForEndpoint(delivery) &&
+    keysOf(delivery) === plainFieldCount
+  );
+}
+
+function isPlainlyOfLog(delivery: Delivery): boolean {
+  return (
+    isText(delivery.eventId) &&
+    (delivery.kind === "new" || delivery.kind === "removed") &&
+    isCount(delivery.chainId) &&
+    isCount(delivery.blockNumber) &&
+    isHash(delivery.blockHash) &&
+    isCount(delivery.blockTimestamp) &&
+    isHash(delivery.transactionHash) &&
+    isCount(delivery.logIndex) &&
+    isLowerAddress(delivery.contract) &&
+    isCount(delivery.sequence) &&
+    isCount(delivery.addedSequence) &&
+    isTime(delivery.seenAtMs)
+  );
+}
+
+function isPlainlyForEndpoint(delivery: Delivery): boolean {
+  return (
+    isName(delivery.webhookId) &&
+    isName(delivery.endpointId) &&
+    isName(delivery.applicationId) &&
+    isName(delivery.userId) &&
+    (delivery.finality === "latest" ||
+      delivery.finality === "confirmed" ||
+      delivery.finality === "finalized") &&
+    (delivery.format === "standard" || delivery.format === "legacy") &&
+    isCount(delivery.filterVersion) &&
+    isText(delivery.why) &&
+    isText(delivery.body) &&
+    isTime(delivery.matchedAtMs) &&
+    isCount(delivery.attemptsMade) &&
+    knownOrigins.has(delivery.origin)
+  );
+}
+
+export const deliveryCodec = jsonCodec<Delivery>("delivery", 1, deliverySchema, isPlainlyDelivery);
 
 /** What a webhook id is derived from. */
 export interface WebhookIdentity {

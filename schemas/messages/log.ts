@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { jsonCodec } from "./codec.ts";
 import { address, bytes, chainId, count, hash32, logKind, proof, timeMs } from "./fields.ts";
+import { isCount, isHash, isLowerAddress, isTime, keysOf } from "./plain.ts";
 
 const schema = z.object({
   v: z.literal(1),
@@ -27,29 +28,9 @@ const schema = z.object({
 export type Log = z.infer<typeof schema>;
 
 const fieldCount = Object.keys(schema.shape).length;
-const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
-const isHash = (value: string): boolean => typeof value === "string" && value.length === 66;
-
-/** `0x` and 40 lower-case hex digits: a third of the cost of the regular expression that says so. */
-function isLowerAddress(value: string): boolean {
-  if (typeof value !== "string" || value.length !== 42 || !value.startsWith("0x")) return false;
-  for (let at = 2; at < 42; at += 1) {
-    const code = value.charCodeAt(at);
-    if (code < 48 || code > 102 || (code > 57 && code < 97)) return false;
-  }
-  return true;
-}
-
 function areHashes(topics: readonly string[]): boolean {
   for (const topic of topics) if (!isHash(topic)) return false;
   return true;
-}
-
-/** As `Object.keys(value).length`, without the array. */
-function keysOf(value: object): number {
-  let count = 0;
-  for (const key in value) if (Object.hasOwn(value, key)) count += 1;
-  return count;
 }
 
 /** The schema once more, by hand: every matcher reads every log. */
@@ -76,8 +57,7 @@ function isPlainlyLog(value: unknown): value is Log {
     isCount(log.sequence) &&
     isCount(log.addedSequence) &&
     (log.proof === "bloom" || log.proof === "receipts" || log.proof === "none") &&
-    Number.isFinite(log.seenAtMs) &&
-    log.seenAtMs >= 0 &&
+    isTime(log.seenAtMs) &&
     keysOf(log) === fieldCount
   );
 }

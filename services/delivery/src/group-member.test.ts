@@ -23,7 +23,7 @@ async function join(
 ) {
   const broker = createMemoryBroker({ topics: { [topic]: 2 }, recordsPerFetch: 2 });
   const jobs: Job[] = [];
-  const stats = { lanes: 0, queued: 0, queuedBytes: 0, young: 0, slow: 0 };
+  const stats = { lanes: 0, queued: 0, queuedBytes: 0, young: 0, slow: 0, saturated: false };
   const lines: string[] = [];
   const nothing = async () => undefined;
   const member = createGroupMember({
@@ -83,6 +83,24 @@ test("a record of a newer version stops its partition there, and it says so; oth
   await member.stop();
   const committed = (partition: number) => broker.group("delivery").committed({ topic, partition });
   expect([committed(0), committed(1)], "an upgraded process begins with that record").toEqual([2, 3]);
+});
+
+test("while the pool has no free place, few deliveries wait in memory; with free places, those of busy endpoints may be many", async () => {
+  const { stats, write, taken } = await join();
+  stats.queued = 500;
+  await write(0, [record(1)]);
+  await vi.waitFor(() => expect(taken(0)).toEqual(ids(1)));
+  await write(0, [record(2)]);
+  await vi.waitFor(() => expect(taken(0), "free places").toEqual(ids(1, 2)));
+  stats.saturated = true;
+  await write(0, [record(3)]);
+  await vi.waitFor(() => expect(taken(0)).toEqual(ids(1, 2, 3)));
+  await write(0, [record(4)]);
+  await write(1, [record(5)]);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([taken(0), taken(1)], "held").toEqual([ids(1, 2, 3), []]);
+  stats.saturated = false;
+  await vi.waitFor(() => expect([taken(0), taken(1)]).toEqual([ids(1, 2, 3, 4), ids(5)]));
 });
 
 test("what no version can read is settled and told of; what follows it goes on", async () => {

@@ -38,6 +38,11 @@ export interface GroupMemberDeps {
 
 /** Deliveries and bytes that wait for their lanes, over all partitions. */
 const queuedMax = 2_000;
+/**
+ * The same while the pool has no free place: then more would only grow old in memory. A tenth of a second's work at full rate
+ * outlasts the next fetch.
+ */
+const queuedMaxSaturated = 300;
 const queuedBytesMax = 8 * 1_048_576;
 
 /** How often a full memory is looked at again. */
@@ -81,8 +86,9 @@ export function createGroupMember(deps: GroupMemberDeps): GroupMember {
 
   /** Whether more waits in memory than this share of the limits. */
   function full(share: number): boolean {
-    const { queued, queuedBytes } = dispatcher.stats;
-    return queued > queuedMax * share || queuedBytes > queuedBytesMax * share;
+    const { queued, queuedBytes, saturated } = dispatcher.stats;
+    const most = saturated ? queuedMaxSaturated : queuedMax;
+    return queued > most * share || queuedBytes > queuedBytesMax * share;
   }
 
   /** Endpoints in trouble do not wait here, they are parked: a full memory means that this process is at its own limit. */

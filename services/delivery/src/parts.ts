@@ -1,4 +1,11 @@
-import type { Consumer, ConsumerOptions, KafkaAdmin, Producer, ServiceDeps } from "@ethhook/kit";
+import type {
+  Consumer,
+  ConsumerOptions,
+  KafkaAdmin,
+  Producer,
+  ProducerOptions,
+  ServiceDeps,
+} from "@ethhook/kit";
 import { createListener, type Listener, type Pool } from "@ethhook/kit/postgres";
 import { builtInChains, createTopology } from "@ethhook/topology";
 import type { DeliveryConfig } from "./config.ts";
@@ -12,7 +19,7 @@ import { createTroubleKeeper, type TroubleKeeper } from "./trouble-keeper.ts";
 export interface DeliveryDeps extends ServiceDeps {
   readonly broker: {
     consumer(options: ConsumerOptions): Consumer;
-    producer(): Producer;
+    producer(options?: ProducerOptions): Producer;
     admin(): Pick<KafkaAdmin, "bounds" | "close">;
   };
   readonly pool: Pool;
@@ -28,13 +35,17 @@ export interface Parts {
   readonly listener: Listener;
 }
 
+/** Attempts are written in batches of so long: nobody waits for them, and each request costs this process and the broker. */
+const attemptsIntervalMs = 20;
+
 // What delivery reads and writes does not depend on the chains.
 const topology = createTopology(builtInChains);
 
 export function createParts(config: DeliveryConfig, deps: DeliveryDeps): Parts {
   const { logger, now } = deps;
   const observer = createMetricsObserver(deps.metrics);
-  const stores = createStores(config, { ...deps, producer: deps.broker.producer(), topology });
+  const producer = deps.broker.producer({ intervalMs: attemptsIntervalMs });
+  const stores = createStores(config, { ...deps, producer, topology });
   const pipeline = createPipeline(config, {
     ...deps,
     stores,
@@ -110,6 +121,7 @@ function createConsumer(config: DeliveryConfig, { broker }: DeliveryDeps): Consu
     pauseAbove: config.WINDOW_RECORDS,
     resumeBelow: Math.floor(config.WINDOW_RECORDS / 2),
     maxBytesPerPartition: 131_072,
+    maxBytesPerFetch: 131_072,
     sessionTimeoutMs: config.SESSION_TIMEOUT_MS,
     heartbeatIntervalMs: Math.floor(config.SESSION_TIMEOUT_MS / 4),
   });

@@ -6,7 +6,7 @@ import type { Exchange, Outgoing, Receiver } from "../core/exchange.ts";
 import { BlockedError } from "./guarded-connector.ts";
 import { responseText } from "./response-text.ts";
 import { ExchangeTimeoutError, type UndiciExchange } from "./undici-exchange.ts";
-import type { UndiciTransport } from "./undici-transport.ts";
+import { WirePost, type UndiciTransport } from "./undici-transport.ts";
 
 /**
  * Sends webhooks with axios over the transport. One place for what holds for each POST: the URL is judged before a connection is
@@ -37,7 +37,7 @@ export function createHttpReceiver(transport: UndiciTransport, policy: AddressPo
       if (refusal !== null) return failed(refusal, noTimes, null, "");
       const { data: ended } = await client.request<UndiciExchange>({
         url: request.url,
-        ...(request.gzip ? await compressed(request) : { data: request.body, headers: request.headers }),
+        data: request.gzip ? await compressed(request) : new WirePost(request.headers, request.body),
         timeout: request.timeoutMs,
       });
       const text = responseText(ended.raw, ended.headers["content-encoding"]);
@@ -56,8 +56,8 @@ export function createHttpReceiver(transport: UndiciTransport, policy: AddressPo
   };
 }
 
-async function compressed({ body, headers }: Outgoing) {
-  return { data: await gzipAsync(body), headers: { ...headers, "content-encoding": "gzip" } };
+async function compressed({ body, headers }: Outgoing): Promise<WirePost> {
+  return new WirePost({ ...headers, "content-encoding": "gzip" }, await gzipAsync(body));
 }
 
 const gzipAsync = promisify(gzip);

@@ -17,10 +17,10 @@ export function createKafkaOutbox(producer: Producer, topology: Topology, logger
   let stopped = false;
 
   /** Until the broker has it: the job behind it is not settled, so nothing is lost if the process ends meanwhile. */
-  async function persist(record: OutRecord): Promise<void> {
+  async function persist(record: OutRecord, urgent: boolean): Promise<void> {
     for (;;) {
       try {
-        return await producer.send([record]);
+        return await producer.send([record], { urgent });
       } catch (error) {
         if (stopped) return new Promise(() => undefined);
         logger.warn(
@@ -33,13 +33,14 @@ export function createKafkaOutbox(producer: Producer, topology: Topology, logger
   }
 
   return {
-    append: (attempt: Attempt) => persist(toRecord(topology.attempts, attempt)),
-    bury: (dead: DeadDelivery) => persist(toRecord(topology.deliveriesDlq, dead)),
+    append: (attempt: Attempt, urgent: boolean) => persist(toRecord(topology.attempts, attempt), urgent),
+    bury: (dead: DeadDelivery) => persist(toRecord(topology.deliveriesDlq, dead), false),
     release: (deliveries) =>
       producer.send(
         deliveries.map((delivery) =>
           toRecord(replays.has(delivery.origin) ? topology.deliveriesReplay : topology.deliveries, delivery),
         ),
+        { urgent: true },
       ),
     stop() {
       stopped = true;

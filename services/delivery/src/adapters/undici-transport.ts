@@ -1,10 +1,28 @@
-import type { AxiosAdapter, AxiosResponse, InternalAxiosRequestConfig } from "axios";
+import { AxiosHeaders, type AxiosAdapter, type AxiosResponse } from "axios";
 import { Agent } from "undici";
 import { createGuardedConnector, type ConnectorOptions, type ConnectTimes } from "./guarded-connector.ts";
 import { UndiciExchange } from "./undici-exchange.ts";
 
+/**
+ * What is sent, as axios' `data`. axios passes an object of a class on as it is; headers that it is given as such it would copy four
+ * times, which was a third of what a POST allocated.
+ */
+export class WirePost {
+  /** Names and values in turn. */
+  readonly headers: string[];
+  readonly body: Buffer;
+
+  constructor(headers: Readonly<Record<string, string>>, body: Buffer) {
+    const list: string[] = [];
+    for (const name in headers) list.push(name, headers[name] ?? "");
+    this.headers = list;
+    this.body = body;
+  }
+}
+
 /** axios over undici. */
 export interface UndiciTransport {
+  /** Sends a `WirePost`. */
   readonly adapter: AxiosAdapter;
   /** Ends every exchange at once, with a code that says whose decision it was, and closes all connections. */
   destroy(code: string): Promise<void>;
@@ -53,19 +71,19 @@ export function createUndiciTransport(options: TransportOptions): UndiciTranspor
 
   const adapter: AxiosAdapter = (config) =>
     new Promise<AxiosResponse<UndiciExchange>>((resolve) => {
-      const { origin, path } = targetOf(config);
+      const { origin, path } = targetOf(config.url ?? "");
       const exchange = new UndiciExchange(
         config.timeout ?? 30_000,
         () => (fresh.size === 0 ? null : takeTimes(origin)),
         (ended) => {
           open.delete(ended);
-          resolve({ data: ended, status: ended.statusCode, statusText: "", headers: {}, config });
+          resolve({ data: ended, status: ended.statusCode, statusText: "", headers: noHeaders, config });
         },
       );
       open.add(exchange);
-      const body = config.data as Buffer;
+      const { headers, body } = config.data as WirePost;
       try {
-        agent.dispatch({ origin, path, method: "POST", headers: headerList(config), body }, exchange);
+        agent.dispatch({ origin, path, method: "POST", headers, body }, exchange);
       } catch (error) {
         exchange.abort(error instanceof Error ? error : new Error(String(error)));
       }
@@ -85,8 +103,7 @@ export function createUndiciTransport(options: TransportOptions): UndiciTranspor
 const targets = new Map<string, { readonly origin: string; readonly path: string }>();
 const targetsMax = 10_000;
 
-function targetOf(config: InternalAxiosRequestConfig): { readonly origin: string; readonly path: string } {
-  const text = config.url ?? "";
+function targetOf(text: string): { readonly origin: string; readonly path: string } {
   const known = targets.get(text);
   if (known !== undefined) return known;
   const url = new URL(text);
@@ -96,9 +113,5 @@ function targetOf(config: InternalAxiosRequestConfig): { readonly origin: string
   return target;
 }
 
-function headerList(config: InternalAxiosRequestConfig): string[] {
-  const list: string[] = [];
-  const headers = config.headers as unknown as Record<string, string>;
-  for (const name of Object.keys(headers)) list.push(name, headers[name] ?? "");
-  return list;
-}
+/** The answer's own are read from the exchange. */
+const noHeaders = new AxiosHeaders();

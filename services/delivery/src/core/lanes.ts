@@ -87,6 +87,8 @@ export interface LaneStats {
   readonly queuedBytes: number;
   readonly young: number;
   readonly slow: number;
+  /** The pool has no free place: what waits, waits for it. */
+  readonly saturated: boolean;
 }
 
 /**
@@ -299,7 +301,14 @@ export function createLanes<T extends LaneItem>(limits: LaneLimits, hooks: LaneH
       }
     },
     get stats() {
-      return { lanes: lanes.size, queued: queuedItems, queuedBytes, young: young.size, slow: slow.size };
+      return {
+        lanes: lanes.size,
+        queued: queuedItems,
+        queuedBytes,
+        young: young.size,
+        slow: slow.size,
+        saturated: young.size >= limits.youngMax,
+      };
     },
     *runs() {
       yield* slow;

@@ -14,8 +14,11 @@ export interface EndpointDirectory {
 
 /** The record of POSTs. */
 export interface AttemptLog {
-  /** Resolves once it cannot be lost. Never rejects: it tries until the log takes it. */
-  append(attempt: Attempt): Promise<void>;
+  /**
+   * Resolves once it cannot be lost. Never rejects: it tries until the log takes it.
+   * @param urgent something waits for it.
+   */
+  append(attempt: Attempt, urgent: boolean): Promise<void>;
 }
 
 /** Where deliveries end that are given up. */

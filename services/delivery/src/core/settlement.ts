@@ -39,9 +39,10 @@ export function createSettlement(ports: SettlementPorts): Settlement {
     void Promise.resolve(guard).then(() => ports.parking.remove(job.delivery.webhookId, job.replay));
   }
 
-  function record(attempt: Attempt): Promise<void> {
+  /** The next in its order waits until it is settled; other jobs hold up nobody. */
+  function record({ orderKey }: Job, attempt: Attempt): Promise<void> {
     ports.observer.attempted(attempt);
-    return ports.attempts.append(attempt);
+    return ports.attempts.append(attempt, orderKey !== "");
   }
 
   function park(job: Job, delivery: Delivery, reason: ParkReason, dueAtMs: number): Promise<void> {
@@ -71,7 +72,7 @@ export function createSettlement(ports: SettlementPorts): Settlement {
     attempt?: Attempt,
   ): Promise<JobEnd> {
     ports.observer.buried(reason);
-    if (attempt !== undefined) await record(attempt);
+    if (attempt !== undefined) await record(job, attempt);
     const { history: attempts = [], ...delivery } = withAttempt(job.delivery, attempt);
     await ports.deadLetters.bury({ v: 1, reason, detail, delivery, attempts, deadAtMs: ports.now() });
     job.settle();
@@ -84,13 +85,13 @@ export function createSettlement(ports: SettlementPorts): Settlement {
   return {
     buried,
     async delivered(job, attempt) {
-      await record(attempt);
+      await record(job, attempt);
       job.settle();
       forgetRow(job);
       return { kind: "delivered" };
     },
     async dropped(job, attempt) {
-      if (attempt !== undefined) await record(attempt);
+      if (attempt !== undefined) await record(job, attempt);
       ports.observer.dropped();
       job.settle();
       forgetRow(job);
@@ -106,7 +107,7 @@ export function createSettlement(ports: SettlementPorts): Settlement {
       ports.observer.parked(reason);
       guards.delete(job);
       await guard;
-      const recorded = attempt === undefined ? undefined : record(attempt);
+      const recorded = attempt === undefined ? undefined : record(job, attempt);
       await Promise.all([recorded, park(job, withAttempt(job.delivery, attempt), reason, dueAtMs)]);
       job.settle();
       return { kind: "parked", dueAtMs };

@@ -40,9 +40,9 @@ const defaults = {
   heartbeatIntervalMs: 3_000,
   drainTimeoutMs: 5_000,
   maxBytesPerPartition: 1_048_576,
+  maxBytesPerFetch: 10_485_760,
 } as const;
 
-const fetchBytesMax = 10_485_760;
 /** A disconnect that takes longer is cut. */
 const disconnectTimeoutMs = 5_000;
 
@@ -82,7 +82,7 @@ export function createConsumer(options: ConsumerOptions, deps: ConsumerDeps): Co
     return {
       limits: () => ({
         waitMs: wait.waitMs(Date.now(), tracker.unsettled() === 0 && flow.paused() === 0),
-        bytesMax: fetchBytesMax,
+        bytesMax: config.maxBytesPerFetch,
         partitionBytesMax: config.maxBytesPerPartition,
       }),
       wanted: () => tracker.positions().filter((position) => !flow.isPaused(position)),

@@ -14,7 +14,8 @@ import {
 } from "./produce/connection.ts";
 import { type Call, createSendBuffer, type OpenBatch } from "./produce/send-buffer.ts";
 import { writeBatches, type WriteOutcome } from "./produce/write-batches.ts";
-import type { OutRecord, Producer, ProducerOptions, TopicWrites } from "./types.ts";
+import { createPace } from "./produce/pace.ts";
+import type { OutRecord, Producer, ProducerOptions, SendOptions, TopicWrites } from "./types.ts";
 
 export interface ProducerDeps {
   readonly settings: ClientSettings;
@@ -24,6 +25,7 @@ export interface ProducerDeps {
 }
 
 const defaults = {
+  intervalMs: 0,
   requestBytesMax: 8_388_608,
   requestTimeoutMs: 10_000,
   deliveryTimeoutMs: 120_000,
@@ -50,6 +52,7 @@ export function createProducer(options: ProducerOptions, deps: ProducerDeps): Pr
   const { logger } = deps;
   const metrics = deps.metrics.ofProducer(buffered);
   const once = createLogOnce(Date.now);
+  const pace = createPace(config.intervalMs, () => performance.now());
   const buffer = createSendBuffer({
     requestBytesMax: config.requestBytesMax,
     batchBytesMax: (topic) => deps.writes(topic).messageBytesMax * batchFill,
@@ -190,6 +193,7 @@ export function createProducer(options: ProducerOptions, deps: ProducerDeps): Pr
   async function pump(): Promise<void> {
     let backoffMs: number = backoffFirstMs;
     while (hasWork()) {
+      await pace.next();
       let failures: Error[];
       try {
         failures = await round();
@@ -256,6 +260,7 @@ export function createProducer(options: ProducerOptions, deps: ProducerDeps): Pr
 
   async function stop(): Promise<void> {
     stopped = true;
+    pace.end();
     const deadlineMs = Date.now() + config.requestTimeoutMs;
     startPump();
     while (pumping && Date.now() < deadlineMs)
@@ -273,7 +278,7 @@ export function createProducer(options: ProducerOptions, deps: ProducerDeps): Pr
     disconnect();
   }
 
-  function send(records: readonly OutRecord[]): Promise<void> {
+  function send(records: readonly OutRecord[], options?: SendOptions): Promise<void> {
     if (stopped)
       return Promise.reject(new PipelineError("PRODUCER_STOPPED", "retry", "The producer is stopped."));
     if (buffered() > config.bufferBytesMax) {
@@ -289,6 +294,7 @@ export function createProducer(options: ProducerOptions, deps: ProducerDeps): Pr
         unrouted.push({ records, call });
         unroutedBytes += sizeOf(records);
       }
+      if (options?.urgent) pace.hurry();
       wake();
     });
   }

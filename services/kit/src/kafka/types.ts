@@ -87,6 +87,8 @@ export interface ConsumerOptions {
   /** How long `onRevoking` may take. Default 5 000; less than the session timeout. */
   readonly drainTimeoutMs?: number;
   readonly maxBytesPerPartition?: number;
+  /** What one fetch may bring of all partitions together, as compressed in the log; a first batch comes whole. Default 10 MiB. */
+  readonly maxBytesPerFetch?: number;
 }
 
 /** The consumer loop: `autoCommit` off, one commit of all partitions per interval, drain before rejoin. */
@@ -114,7 +116,7 @@ export interface Producer {
    * Resolves once the broker holds every record (acks=all); rejects whole. Records of one call and one partition keep
    * their order, calls made in one tick travel together, a batch is cut by bytes per partition.
    */
-  send(records: readonly OutRecord[]): Promise<void>;
+  send(records: readonly OutRecord[], options?: SendOptions): Promise<void>;
   /** Resolves once there is room for more. Who makes many records out of one awaits it between `send`s. */
   room(): Promise<void>;
   /** How long writes have been failing, in milliseconds; 0 while they succeed. For readiness. */
@@ -128,7 +130,14 @@ export interface TopicWrites {
   readonly messageBytesMax: number;
 }
 
+export interface SendOptions {
+  /** Someone waits for it: it does not wait for the producer's interval. */
+  readonly urgent?: boolean;
+}
+
 export interface ProducerOptions {
+  /** A request begins no sooner than this after the one before, so that many small ones become a few. Default 0. */
+  readonly intervalMs?: number;
   /** Default 8 MiB. */
   readonly requestBytesMax?: number;
   /** One request; after it, the connection is given up and the records are sent again. Default 10 000. */
