@@ -1,9 +1,11 @@
 import type { ChildProcess } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { spawnGuarded } from "@ethhook/infra";
 import { PipelineError } from "@ethhook/schemas";
 import { lastWords } from "./last-words.ts";
+import { compileCachePath, nodeFlags } from "./node-flags.ts";
 
 export interface ServiceSpec {
   readonly name: string;
@@ -64,12 +66,16 @@ export function startServiceProcess(spec: ServiceSpec): ServiceProcess {
   function run(): void {
     const startedAt = performance.now();
     const log = openSync(spec.logPath, "a");
-    const { child: mine, release } = spawnGuarded(process.execPath, [spec.mainPath, ...(spec.args ?? [])], {
-      env: { ...spec.env },
-      output: log,
-      // Its own session: Ctrl-C reaches only this process, which ends the services in order.
-      detached: true,
-    });
+    const { child: mine, release } = spawnGuarded(
+      process.execPath,
+      [...nodeFlags, spec.mainPath, ...(spec.args ?? [])],
+      {
+        env: { NODE_COMPILE_CACHE: fileURLToPath(compileCachePath), ...spec.env },
+        output: log,
+        // Its own session: Ctrl-C reaches only this process, which ends the services in order.
+        detached: true,
+      },
+    );
     closeSync(log);
     child = mine;
     gone = new Promise((resolve) => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Ajv } from "ajv";
 import { beforeAll, describe, expect, it } from "vitest";
+import { nodeFlags } from "@ethhook/scripts/node-flags";
 import { readCompose, type ComposeService } from "../support/compose.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -149,6 +150,12 @@ describe("the image", () => {
       (folder) => !dockerfile.includes(`COPY ${folder}/package.json ${folder}/\n`),
     );
     expect(missing).toEqual([]);
+  });
+
+  it("runs a service with the flags that it was measured with, and fills the compile cache with the same: it is kept by them", () => {
+    const flags = nodeFlags.map((flag) => `"${flag}"`).join(", ");
+    expect(dockerfile).toContain(`ENTRYPOINT ["node", "--disable-warning=ExperimentalWarning", ${flags}]`);
+    expect(dockerfile).toContain(`node --disable-warning=ExperimentalWarning ${nodeFlags.join(" ")} \\\n`);
   });
 
   it("leaves the engines out, runs the project's Node, and not as root", () => {

@@ -49,7 +49,6 @@ const unknownTopicWaitMs = 200;
  */
 export function createProducer(options: ProducerOptions, deps: ProducerDeps): Producer {
   const config = { ...defaults, ...options };
-  const { logger } = deps;
   const metrics = deps.metrics.ofProducer(buffered);
   const once = createLogOnce(Date.now);
   const pace = createPace(config.intervalMs, () => performance.now());
@@ -75,7 +74,7 @@ export function createProducer(options: ProducerOptions, deps: ProducerDeps): Pr
   }
 
   async function connect(): Promise<{ connection: ProduceConnection; identity: ProducerIdentity }> {
-    connection ??= await connectToProduce({ ...deps.settings, logger });
+    connection ??= await connectToProduce({ ...deps.settings, logger: deps.logger });
     identity ??= await withDeadline(initIdempotent(connection), config.requestTimeoutMs, late);
     return { connection, identity };
   }
@@ -212,7 +211,7 @@ export function createProducer(options: ProducerOptions, deps: ProducerDeps): Pr
       failingSinceMs ??= Date.now();
       const { say, keptBack } = once(messageOf(failure));
       const fields = { event: "producer.failed", err: failure, buffered: buffered(), keptBack };
-      if (say) logger.warn(fields, `Write failed, sent again: ${messageOf(failure)}`);
+      if (say) deps.logger.warn(fields, `Write failed, sent again: ${messageOf(failure)}`);
       expire(failure);
       if (stopped) return;
       await delay(backoffMs);
