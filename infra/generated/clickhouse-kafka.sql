@@ -480,17 +480,18 @@ CREATE MATERIALIZED VIEW attempts_rows TO attempts AS SELECT
   applicationId AS application_id,
   endpointId AS endpoint_id,
   chainId AS chain_id,
-  eventId AS event_id,
+  CAST(substring(unhex(substring(splitByChar(':', eventId)[2], 3)), 1, 32) AS FixedString(32)) AS block_hash,
+  toUInt32OrZero(splitByChar(':', eventId)[3]) AS log_index,
   toUInt16(least(attempt, 65535)) AS attempt,
   outcome,
   toUInt16(least(statusCode, 65535)) AS status_code,
   error,
   responseBody AS response_body,
-  connectMs AS connect_ms,
-  tlsMs AS tls_ms,
-  firstByteMs AS first_byte_ms,
-  totalMs AS total_ms,
-  e2eMs AS e2e_ms,
+  if(isNull(connectMs), NULL, toDecimal64(least(greatest(ifNull(connectMs, 0.), 0.), 1e12) + 0.005, 2)) AS connect_ms,
+  if(isNull(tlsMs), NULL, toDecimal64(least(greatest(ifNull(tlsMs, 0.), 0.), 1e12) + 0.005, 2)) AS tls_ms,
+  if(isNull(firstByteMs), NULL, toDecimal64(least(greatest(totalMs - ifNull(firstByteMs, 0.), 0.), 1e12) + 0.005, 2)) AS answer_ms,
+  toDecimal64(least(greatest(totalMs, 0.), 1e12) + 0.005, 2) AS total_ms,
+  if(isNull(e2eMs), NULL, toDecimal64(least(greatest(ifNull(e2eMs, 0.), 0.), 1e12) + 0.005, 2)) AS e2e_ms,
   if(isNull(nextAttemptAtMs), NULL, fromUnixTimestamp64Milli(toInt64(least(greatest(ifNull(nextAttemptAtMs, 0.), 0.), 4102444800000.)), 'UTC')) AS next_attempt_at,
   origin,
   batch,
@@ -548,7 +549,7 @@ CREATE MATERIALIZED VIEW attempts_feed TO attempts_stream AS SELECT
     ''
   ) AS problem
 FROM attempts_kafka
-COMMENT 'e99f3d658c9d5afa1a265b6cda841319a39fe46a4bd4fd945ab5eeab741d07f5';
+COMMENT '12b5b2a0f56433abe13f72cd852f5b04e5a5738c4936aae3688d2bc84d3359b8';
 
 CREATE TABLE dead_deliveries_kafka (
   v UInt64,

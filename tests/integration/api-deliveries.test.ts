@@ -5,6 +5,7 @@ import { applyTopology } from "@ethhook/scripts/topology";
 import type { Attempt, Delivery } from "@ethhook/schemas";
 import { builtInChains, createTopology, toRecord } from "@ethhook/topology";
 import type pg from "pg";
+import { createClient } from "@clickhouse/client";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startApiUnderTest, type ApiUnderTest, type Json, type TestUser } from "../support/api-under-test.ts";
 import { testKafka } from "../support/kafka.ts";
@@ -208,6 +209,29 @@ test("what is parked is listed, made due now, and given up", async () => {
   expect((await user.ask("GET", path)).body).toEqual({ items: [], total: 0 });
 });
 
+/** Lets ClickHouse compute every hour, as if the last record had come a minute ago. */
+async function computeHours(): Promise<void> {
+  const db = createClient({ url: engines.clickhouse?.url ?? "", database: "ethhook" });
+  for (const [kind, rows, time] of [
+    ["attempt", "attempts", "started_at"],
+    ["webhook", "deliveries", "block_time"],
+  ]) {
+    await db.command({ query: `TRUNCATE TABLE ${kind}_hours` });
+    await db.command({
+      query: `INSERT INTO ${kind}_hours (user_id, hour, touched_at)
+        SELECT DISTINCT user_id, toStartOfHour(${time}), now64(3) - INTERVAL 1 MINUTE FROM ${rows}`,
+    });
+    await db.command({ query: `SYSTEM REFRESH VIEW ${kind}_stats_refresh` });
+    await until(
+      "computed hours",
+      async () =>
+        (await db.query({ query: `SELECT 1 FROM open_${kind}_hours`, format: "JSONEachRow" })).json(),
+      (open) => open.length === 0,
+    );
+  }
+  await db.close();
+}
+
 test("statistics count what was sent by the hour, with latency, and may be narrowed", async () => {
   const { search, endpointId } = made;
   const all = await search("/v1/statistics");
@@ -218,8 +242,27 @@ test("statistics count what was sent by the hour, with latency, and may be narro
   expect(summed).toBe(5);
   expect((await search(`/v1/statistics?endpointId=${endpointId}&chainId=1`)).total).toEqual(all.total);
   expect((await search("/v1/statistics?chainId=10")).hours).toEqual([]);
+  await computeHours();
+  expect((await search("/v1/statistics")).hours).toEqual(all.hours);
   const long = await made.user.ask("GET", "/v1/statistics?since=2020-01-01T00:00:00Z");
   expect(long).toMatchObject({ status: 400, body: { error: { code: "INVALID_REQUEST" } } });
+});
+
+test("rows that stand twice, as after a redelivery, are shown and counted once", async () => {
+  const { search } = made;
+  const ask = () =>
+    Promise.all(
+      ["/v1/deliveries?limit=3", "/v1/attempts?limit=3", `/v1/deliveries/${webhookId(2)}`].map(search),
+    );
+  const before = await ask();
+  const db = createClient({ url: engines.clickhouse?.url ?? "", database: "ethhook" });
+  for (const table of ["attempts", "deliveries"]) {
+    await db.command({ query: `SYSTEM STOP MERGES ${table}` });
+    await db.command({ query: `INSERT INTO ${table} SELECT * FROM ${table}` });
+  }
+  expect(await ask()).toEqual(before);
+  for (const table of ["attempts", "deliveries"]) await db.command({ query: `SYSTEM START MERGES ${table}` });
+  await db.close();
 });
 
 test("an endpoint in trouble shows since when, why, and what waits for it", async () => {

@@ -28,6 +28,11 @@ const seconds = (field: string) => `toDateTime(least(${field}, 4102444800), 'UTC
 /** Milliseconds, kept inside the range of `DateTime64`. */
 const millis = (field: string) =>
   `fromUnixTimestamp64Milli(toInt64(least(greatest(${field}, 0.), 4102444800000.)), 'UTC')`;
+/** A duration to a hundredth of its unit, kept inside the range of the type. A cast cuts off, so half is added. */
+const hundredths = (field: string) => `toDecimal64(least(greatest(${field}, 0.), 1e12) + 0.005, 2)`;
+/** The same of a field that may be null, which `greatest` would take for 0. */
+const hundredthsOrNull = (field: string, duration = field) =>
+  `if(isNull(${field}), NULL, ${hundredths(duration.replaceAll(field, `ifNull(${field}, 0.)`))})`;
 const notHash = (field: string) => `length(${field}) != 66`;
 const notAddress = (field: string) => `length(${field}) != 42`;
 const newerThan = (version: number) =>
@@ -234,17 +239,18 @@ const attempts: Stream = {
     application_id: "applicationId",
     endpoint_id: "endpointId",
     chain_id: "chainId",
-    event_id: "eventId",
+    block_hash: bytes("splitByChar(':', eventId)[2]", 32),
+    log_index: "toUInt32OrZero(splitByChar(':', eventId)[3])",
     attempt: "toUInt16(least(attempt, 65535))",
     outcome: "outcome",
     status_code: "toUInt16(least(statusCode, 65535))",
     error: "error",
     response_body: "responseBody",
-    connect_ms: "connectMs",
-    tls_ms: "tlsMs",
-    first_byte_ms: "firstByteMs",
-    total_ms: "totalMs",
-    e2e_ms: "e2eMs",
+    connect_ms: hundredthsOrNull("connectMs"),
+    tls_ms: hundredthsOrNull("tlsMs"),
+    answer_ms: hundredthsOrNull("firstByteMs", "totalMs - firstByteMs"),
+    total_ms: hundredths("totalMs"),
+    e2e_ms: hundredthsOrNull("e2eMs"),
     next_attempt_at: `if(isNull(nextAttemptAtMs), NULL, ${millis("ifNull(nextAttemptAtMs, 0.)")})`,
     origin: "origin",
     batch: "batch",

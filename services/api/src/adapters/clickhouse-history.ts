@@ -27,7 +27,11 @@ interface Search {
   readonly params: Record<string, unknown>;
 }
 
-/** The past of a user's webhooks, without joins: a page of deliveries, then the attempts of that page. */
+/**
+ * The past of a user's webhooks, without joins: a page of deliveries, then the attempts of that page.
+ * A row may stand twice until ClickHouse merges it away. FINAL would merge all rows of the window to show a page of them; here
+ * rows are read in the order of their key, newest first, until the page is full, and repeated ones are left out of it.
+ */
 export function createClickHouseHistory(db: ClickHouse): DeliveryHistory {
   async function withOutcomes(
     userId: string,
@@ -38,25 +42,29 @@ export function createClickHouseHistory(db: ClickHouse): DeliveryHistory {
     const rows = await db.rows<Outcome & { webhookId: string }>(
       `SELECT arrayJoin(arrayFilter(id -> id IN {ids:Array(String)}, ${carried})) AS webhookId,
               if(countIf(outcome = 'delivered') > 0, 'delivered', 'failed') AS status,
-              toUInt32(count()) AS attempts, ${instantMsText("max(started_at)")} AS lastAttemptAt,
+              toUInt32(uniqExact(attempt_id)) AS attempts, ${instantMsText("max(started_at)")} AS lastAttemptAt,
               nullIf(argMax(status_code, started_at), 0) AS lastStatusCode
-       FROM attempts FINAL WHERE user_id = {userId:String} AND ${sinceFirst}
+       FROM attempts WHERE user_id = {userId:String} AND ${sinceFirst}
          AND (webhook_id IN {ids:Array(String)} OR hasAny(batch, {ids:Array(String)}))
        GROUP BY webhookId`,
       { userId, first: firstPostMs(oldestMs), ids: found.map(({ webhookId }) => webhookId) },
     );
     const outcomes = new Map(rows.map((row) => [row.webhookId, row]));
-    const none: Outcome = { status: "pending", attempts: 0, lastAttemptAt: null, lastStatusCode: null };
     return found.map(({ contractText, ...delivery }) => {
-      return { ...delivery, contract: contractText, ...(outcomes.get(delivery.webhookId) ?? none) };
+      return { ...delivery, contract: contractText, ...(outcomes.get(delivery.webhookId) ?? untried) };
     });
   }
 
   const attemptsWhere = (userId: string, { where, params }: Search, limit: number) =>
-    db.rows<AttemptResource>(
-      `SELECT ${attemptColumns} FROM attempts FINAL WHERE user_id = {userId:String} AND (${where})
-       ORDER BY started_at DESC, attempt_id DESC LIMIT {limit:UInt32}`,
-      { ...params, userId, limit },
+    withoutRepeats<AttemptResource>(
+      limit,
+      ({ attemptId }) => attemptId,
+      (once) =>
+        db.rows<AttemptResource>(
+          `SELECT ${attemptColumns} FROM attempts WHERE user_id = {userId:String} AND (${where})
+         ORDER BY started_at DESC, attempt_id DESC ${once ? "LIMIT 1 BY started_at, attempt_id" : ""} LIMIT {limit:UInt32}`,
+          { ...params, userId, limit },
+        ),
     );
 
   return {
@@ -72,29 +80,35 @@ export function createClickHouseHistory(db: ClickHouse): DeliveryHistory {
         "transaction_hash = unhex({transaction:String})": { transaction: query.transactionHash?.slice(2) },
         "block_number = {blockNumber:UInt64}": { blockNumber },
       });
-      const found = await db.rows<FoundDelivery>(
-        `SELECT ${deliveryColumns} FROM deliveries FINAL
-         WHERE user_id = {userId:String} AND ${search.where} ${statusCondition(status)}
-         ORDER BY block_time DESC, webhook_id DESC LIMIT {limit:UInt32}`,
-        { ...search.params, userId, limit, first: firstPostMs(window.sinceMs) },
+      const found = await withoutRepeats<FoundDelivery>(
+        limit,
+        (row) => row.webhookId,
+        (once) =>
+          db.rows<FoundDelivery>(
+            `SELECT ${deliveryColumns} FROM deliveries
+           WHERE user_id = {userId:String} AND ${search.where} ${statusCondition(status)}
+           ORDER BY block_time DESC, webhook_id DESC, precedence DESC
+           ${once ? "LIMIT 1 BY block_time, webhook_id" : ""} LIMIT {limit:UInt32}`,
+            { ...search.params, userId, limit, first: firstPostMs(window.sinceMs) },
+          ),
       );
       return withOutcomes(userId, found);
     },
 
     async findDelivery(userId, webhookId) {
-      const found = await db.rows<FoundDelivery & { body: string }>(
-        `SELECT ${deliveryColumns}, body FROM deliveries FINAL
-         WHERE user_id = {userId:String} AND webhook_id = {webhookId:String} LIMIT 1`,
-        { userId, webhookId },
-      );
-      const [first] = found;
-      if (first === undefined) return null;
-      const { body, ...row } = first;
-      const [[delivery], attempts] = await Promise.all([
-        withOutcomes(userId, [row]),
+      const [found, attempts] = await Promise.all([
+        db.rows<FoundDelivery & { body: string }>(
+          `SELECT ${deliveryColumns}, body FROM deliveries
+           WHERE user_id = {userId:String} AND webhook_id = {webhookId:String} ORDER BY precedence DESC LIMIT 1`,
+          { userId, webhookId },
+        ),
         attemptsWhere(userId, { where: named, params: { webhookId } }, 1_000),
       ]);
-      return delivery === undefined ? null : { delivery, body, attempts: attempts.toReversed() };
+      const [first] = found;
+      if (first === undefined) return null;
+      const { body, contractText, ...row } = first;
+      const delivery = { ...row, contract: contractText, ...outcomeOf(attempts) };
+      return { delivery, body, attempts: attempts.toReversed() };
     },
 
     searchAttempts(userId, query, window, limit) {
@@ -109,6 +123,34 @@ export function createClickHouseHistory(db: ClickHouse): DeliveryHistory {
       });
       return attemptsWhere(userId, search, limit);
     },
+  };
+}
+
+/**
+ * A page without rows that stand twice. They are few, and gone after a merge, so the page is asked for as it stands; only if
+ * leaving some out makes it too short it is asked for again, with each once, which reads the whole window.
+ */
+async function withoutRepeats<T>(
+  limit: number,
+  idOf: (row: T) => string,
+  ask: (once: boolean) => Promise<readonly T[]>,
+): Promise<readonly T[]> {
+  const rows = await ask(false);
+  const unique = [...new Map(rows.toReversed().map((row) => [idOf(row), row])).values()].toReversed();
+  return unique.length < rows.length && rows.length === limit ? ask(true) : unique;
+}
+
+const untried: Outcome = { status: "pending", attempts: 0, lastAttemptAt: null, lastStatusCode: null };
+
+/** @param attempts of one webhook, newest first. */
+function outcomeOf(attempts: readonly AttemptResource[]): Outcome {
+  const [last] = attempts;
+  if (last === undefined) return untried;
+  return {
+    status: attempts.some(({ outcome }) => outcome === "delivered") ? "delivered" : "failed",
+    attempts: attempts.length,
+    lastAttemptAt: last.startedAt,
+    lastStatusCode: last.statusCode,
   };
 }
 

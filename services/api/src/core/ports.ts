@@ -12,11 +12,11 @@ import type {
   EndpointResource,
   EndpointStatus,
   ParkedResource,
+  StatisticsCounts,
   StatisticsQuery,
   UserResource,
 } from "@ethhook/schemas/api";
 import type { CompiledFilter, FilterableLog } from "@ethhook/schemas/filter";
-import type { Histogram } from "./histogram.ts";
 import type { SearchWindow } from "./search.ts";
 
 /** A page of a list: at most `limit` items that come after the item with the id `after`. */
@@ -178,7 +178,10 @@ export interface ParkedStore {
   cancel(endpointId: string, webhookId: string | null): Promise<number>;
 }
 
-/** One hour of a user, or the sum of several. */
+/** Milliseconds from a block being seen to its POST being answered; of no such POST there are none. */
+export type Percentiles = NonNullable<StatisticsCounts["latencyMs"]>;
+
+/** One hour of a user. */
 export interface HourStatistics {
   /** RFC 3339 of its beginning. */
   readonly hour: string;
@@ -186,7 +189,7 @@ export interface HourStatistics {
   readonly removals: number;
   readonly attempts: number;
   readonly delivered: number;
-  readonly latencies: Histogram;
+  readonly latencyMs: Percentiles | null;
 }
 
 export interface StatisticsStore {
@@ -195,7 +198,11 @@ export interface StatisticsStore {
     userId: string,
     query: StatisticsQuery,
     period: { readonly sinceMs: number; readonly untilMs: number },
-  ): Promise<readonly HourStatistics[]>;
+  ): Promise<{
+    readonly hours: readonly HourStatistics[];
+    /** Of all of them together: percentiles do not add up. */
+    readonly latencyMs: Percentiles | null;
+  }>;
 }
 
 export interface HealthStore {

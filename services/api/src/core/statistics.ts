@@ -1,6 +1,5 @@
 import { statisticsHoursMax, type StatisticsCounts } from "@ethhook/schemas/api";
 import { answer, refuse } from "./answer.ts";
-import { addHistograms, percentile, type Histogram } from "./histogram.ts";
 import type { Handlers } from "./operations.ts";
 import type { EndpointStore, HealthStore, HourStatistics, StatisticsStore } from "./ports.ts";
 
@@ -29,11 +28,11 @@ export function createStatistics(ports: StatisticsPorts): StatisticsHandlers {
       // Statistics are kept by whole hours: the one in which the period begins counts as a whole.
       const firstHourMs = Math.floor(sinceMs / hourMs) * hourMs;
       const period = { sinceMs: firstHourMs, untilMs };
-      const hours = await ports.statistics.byHour(userId, query, period);
+      const { hours, latencyMs } = await ports.statistics.byHour(userId, query, period);
       return answer({
         since: new Date(firstHourMs).toISOString(),
         until: new Date(untilMs).toISOString(),
-        total: countsOf(hours.reduce(sum, nothing)),
+        total: countsOf({ ...hours.reduce(sum, nothing), latencyMs }),
         hours: hours.map((hour) => ({ hour: hour.hour, ...countsOf(hour) })),
       });
     },
@@ -54,28 +53,22 @@ const nothing: HourStatistics = {
   removals: 0,
   attempts: 0,
   delivered: 0,
-  latencies: new Map(),
+  latencyMs: null,
 };
 
-/** Two hours, or all of them, together. */
-export function sum(a: HourStatistics, b: HourStatistics): HourStatistics {
+/** What can be added of two hours, or of all of them. */
+function sum(a: HourStatistics, b: HourStatistics): HourStatistics {
   return {
     hour: b.hour,
     webhooks: a.webhooks + b.webhooks,
     removals: a.removals + b.removals,
     attempts: a.attempts + b.attempts,
     delivered: a.delivered + b.delivered,
-    latencies: addHistograms(a.latencies, b.latencies),
+    latencyMs: null,
   };
 }
 
-function countsOf({ webhooks, removals, attempts, delivered, latencies }: HourStatistics): StatisticsCounts {
-  const failed = attempts - delivered;
-  return { webhooks, removals, attempts, delivered, failed, latencyMs: percentilesOf(latencies) };
-}
-
-function percentilesOf(latencies: Histogram): StatisticsCounts["latencyMs"] {
-  const [p50, p95, p99] = [0.5, 0.95, 0.99].map((share) => percentile(latencies, share));
-  if (typeof p50 !== "number" || typeof p95 !== "number" || typeof p99 !== "number") return null;
-  return { p50, p95, p99 };
+function countsOf(of: HourStatistics): StatisticsCounts {
+  const { webhooks, removals, attempts, delivered, latencyMs } = of;
+  return { webhooks, removals, attempts, delivered, failed: attempts - delivered, latencyMs };
 }
