@@ -11,7 +11,7 @@ import type { Finality } from "@ethhook/schemas";
 import { createTopology } from "@ethhook/topology";
 import { createKafkaGates, type KafkaGates } from "./adapters/kafka-gates.ts";
 import { createKafkaGroup, type KafkaGroup, type KafkaGroupDeps } from "./adapters/kafka-group.ts";
-import { createKafkaLead, leadGroup, type KafkaLead } from "./adapters/kafka-lead.ts";
+import { createKafkaLeads, leadGroup, type KafkaLeads } from "./adapters/kafka-lead.ts";
 import { createKafkaLedgers } from "./adapters/kafka-ledgers.ts";
 import { createKafkaOutbox } from "./adapters/kafka-outbox.ts";
 import { createPostgresEpochs } from "./adapters/postgres-epochs.ts";
@@ -63,7 +63,7 @@ export function createMatcher(config: MatcherConfig, deps: MatcherDeps): Service
   const waits = config.MATCHER_GROUPS.some((finality) => finality !== "latest");
   const epochs = createPostgresEpochs(leadGroup, pool, logger);
   const gates: KafkaGates[] = [];
-  const leads: KafkaLead[] = [];
+  let leads: KafkaLeads | undefined;
   const groups: readonly KafkaGroup[] = config.MATCHER_GROUPS.map((finality) => {
     const groupId = `matcher.${finality}`;
     const topics = topology.logs.all.map((topic) => topic.name);
@@ -76,8 +76,8 @@ export function createMatcher(config: MatcherConfig, deps: MatcherDeps): Service
       heartbeatIntervalMs: Math.floor(config.SESSION_TIMEOUT_MS / 4),
     });
     const follow = (wait: Wait): KafkaGroupDeps["role"] => {
-      const lead = createKafkaLead({ admin: broker.admin(), pool, topology, logger });
-      leads.push(lead);
+      leads ??= createKafkaLeads({ admin: broker.admin(), pool, topology, logger });
+      const lead = leads.view();
       const gate = createKafkaGates({ wait, consumer, lead, ledgers, logger });
       gates.push(gate);
       return { kind: "follows", lead, gates: gate };
@@ -109,7 +109,7 @@ export function createMatcher(config: MatcherConfig, deps: MatcherDeps): Service
     async stop() {
       await Promise.all(groups.map((group) => group.stop()));
       await ledgers.stop();
-      await Promise.all(leads.map((lead) => lead.stop()));
+      await leads?.stop();
       epochs.stop();
       await producer.stop();
       await filters.stop();

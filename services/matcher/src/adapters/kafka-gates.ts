@@ -39,25 +39,38 @@ interface Held {
   readonly offset: number;
   readonly sinceMs: number;
   isDecided(): boolean;
+  /** True while the lead's progress may be followed without reading a record. */
+  mayPassOver(): boolean;
 }
 
-/** The lead is ahead by the whole time that finality takes; only a group that nobody uses is near it. */
-const leadPollMs = 500;
 /** A lead that is so long behind a record does not run, or has more than it can do. */
 const leadLateMs = 60_000;
 
 export function createKafkaGates({ wait, consumer, lead, ledgers, logger }: KafkaGatesOptions): KafkaGates {
   let held = new Map<string, Held>();
-  let timer: NodeJS.Timeout | undefined;
+  let asking: object | undefined;
   let complainedAtMs = Number.NEGATIVE_INFINITY;
-  let askedAtMs = Number.NEGATIVE_INFINITY;
 
   function release(which: (one: Held) => boolean): void {
-    for (const [name, one] of held) {
-      if (!which(one) || !one.isDecided()) continue;
-      held.delete(name);
-      consumer.resume(one.source);
-    }
+    for (const one of held.values()) if (which(one) && one.isDecided()) resume(one);
+  }
+
+  function resume(one: Held): void {
+    held.delete(nameOf(one.source));
+    consumer.resume(one.source);
+  }
+
+  /**
+   * What nobody waits for is passed over as far as the lead came, unread: else each group would fetch every log. A lead that
+   * came no further since may be at the end: then the next record is fetched, to wait with it.
+   */
+  function follow(one: Held): void {
+    const passed = lead.passed(one.where);
+    if (passed > one.offset && one.mayPassOver()) {
+      consumer.seek(one.source, passed);
+      const isDecided = (): boolean => true;
+      held.set(nameOf(one.source), { ...one, offset: passed, sinceMs: performance.now(), isDecided });
+    } else if (one.isDecided()) resume(one);
   }
 
   function complain(): void {
@@ -74,40 +87,37 @@ export function createKafkaGates({ wait, consumer, lead, ledgers, logger }: Kafk
     );
   }
 
+  /** One question at a time; `reset` makes it a question of the past. */
   function askLeadSoon(): void {
-    if (timer !== undefined) return;
-    const asking = setTimeout(
-      () => {
-        askedAtMs = performance.now();
-        lead
-          .refresh()
-          .catch((error: unknown) =>
-            logger.warn({ event: "lead.unknown", err: error }, "How far matcher.latest is could not be read"),
-          )
-          .finally(() => {
-            if (timer !== asking) return;
-            timer = undefined;
-            release((one) => one.waitsFor === "lead");
-            complain();
-            if ([...held.values()].some((one) => one.waitsFor === "lead")) askLeadSoon();
-          });
-      },
-      Math.max(0, askedAtMs + leadPollMs - performance.now()),
-    );
-    timer = asking;
+    if (asking !== undefined) return;
+    const mine = {};
+    asking = mine;
+    void lead
+      .refresh()
+      .catch((error: unknown) => {
+        if (asking !== mine) return;
+        logger.warn({ event: "lead.unknown", err: error }, "How far matcher.latest is could not be read");
+      })
+      .then(() => {
+        if (asking !== mine) return;
+        asking = undefined;
+        for (const one of held.values()) if (one.waitsFor === "lead") follow(one);
+        complain();
+        if ([...held.values()].some((one) => one.waitsFor === "lead")) askLeadSoon();
+      });
   }
 
   return {
     of(source, where, isCurrent) {
       const decide = (log: Log): GateDecision => decideByLedger(log, ledgers.of(where.chainId), wait);
-      const isLed = (offset: number): boolean => lead.hasPassed(where, offset);
-      const resumeWhen = (offset: number, waitsFor: Held["waitsFor"], isDecided: () => boolean): void => {
+      const isLed = (offset: number): boolean => lead.passed(where) > offset;
+      const hold = (one: Omit<Held, "source" | "where" | "sinceMs">): void => {
         if (!isCurrent()) return;
-        consumer.seek(source, offset);
-        const one = { source, where, waitsFor, offset, sinceMs: performance.now(), isDecided };
-        held.set(`${source.topic}:${source.partition}`, one);
-        release((other) => other === one);
-        if (waitsFor === "lead") askLeadSoon();
+        consumer.seek(source, one.offset);
+        const waiting = { ...one, source, where, sinceMs: performance.now() };
+        held.set(nameOf(source), waiting);
+        release((other) => other === waiting);
+        if (one.waitsFor === "lead") askLeadSoon();
       };
       return {
         isLed,
@@ -116,8 +126,10 @@ export function createKafkaGates({ wait, consumer, lead, ledgers, logger }: Kafk
         pause: () => {
           if (isCurrent()) consumer.pause(source);
         },
-        resumeWhenLed: (offset) => resumeWhen(offset, "lead", () => isLed(offset)),
-        resumeWhenDecided: (offset, log) => resumeWhen(offset, "ledger", () => decide(log) !== "wait"),
+        resumeWhenLed: (offset, mayPassOver) =>
+          hold({ waitsFor: "lead", offset, isDecided: () => isLed(offset), mayPassOver }),
+        resumeWhenDecided: (offset, log) =>
+          hold({ waitsFor: "ledger", offset, isDecided: () => decide(log) !== "wait", mayPassOver: never }),
       };
     },
     ledgerAdvanced: (chainId) => release((one) => one.waitsFor === "ledger" && one.where.chainId === chainId),
@@ -127,8 +139,13 @@ export function createKafkaGates({ wait, consumer, lead, ledgers, logger }: Kafk
     }),
     reset() {
       held = new Map();
-      clearTimeout(timer);
-      timer = undefined;
+      asking = undefined;
     },
   };
+}
+
+const never = (): boolean => false;
+
+function nameOf({ topic, partition }: TopicPartition): string {
+  return `${topic}:${partition}`;
 }

@@ -212,13 +212,22 @@ describe("a finality that waits", () => {
     idle.accept(log({ sequence: 4 }), "{not json", log({ sequence: 5 }));
     await turns();
     expect([...idle.settled]).toEqual([0, 1]);
-    expect(idle.holds).toEqual(["pause", "follow to 2"]);
+    expect(idle.holds).toEqual(["pause", "follow to 2 unread"]);
     idle.subscribe("ep_a", 2, "finalized");
     idle.lead.record({ fromSequence: 6, version: 2 });
     idle.lead.passed = 100;
     idle.accept(log({ sequence: 5 }), log({ sequence: 6 }));
     await idle.acknowledge();
     expect(deliveries(idle).map((one) => one.sequence)).toEqual([6]);
+  });
+
+  test("reads what follows the lead's place when some filter may want it", async () => {
+    const wanted = createBench({ known, ledger: new Map() });
+    wanted.subscribe("ep_a", 1, "finalized");
+    wanted.lead.passed = 1;
+    wanted.accept(log({ sequence: 4 }), log({ sequence: 5 }));
+    await wanted.acknowledge();
+    expect(wanted.holds).toEqual(["pause", "follow to 1"]);
   });
 
   test("an endpoint that changes its finality is told of each log by one group: the old one up to the epoch, the new one from it", async () => {

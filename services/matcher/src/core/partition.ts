@@ -47,8 +47,11 @@ export interface Gate {
   reachBack(addedSequence: number): Promise<void>;
   /** Fetch nothing more for now. */
   pause(): void;
-  /** Everything before `offset` is settled: fetch again from there once this record is led. */
-  resumeWhenLed(offset: number): void;
+  /**
+   * Everything before `offset` is settled: fetch again from there once this record is led.
+   * @param nobodyWaits true while what is led may be passed over unread.
+   */
+  resumeWhenLed(offset: number, nobodyWaits: () => boolean): void;
   /** The same, once this log may pass or is dropped. */
   resumeWhenDecided(offset: number, log: Log): void;
 }
@@ -194,7 +197,7 @@ export function createPartition(where: LogPartition, deps: PartitionDeps): Parti
     const { offset } = record;
     if (deps.gate?.isLed(offset) === false) {
       if (lastSequence > 0 && !isIdle()) awaited = lastSequence + 1;
-      return hold(() => deps.gate?.resumeWhenLed(offset));
+      return hold(() => deps.gate?.resumeWhenLed(offset, mayPassOver));
     }
     if (batch === idleBatch && isIdle()) return turn.log(batch, offset, 0);
     if (record.unreadable !== undefined) return unreadable(record, batch, "malformed", record.unreadable);
@@ -221,6 +224,11 @@ export function createPartition(where: LogPartition, deps: PartitionDeps): Parti
       filters.size(deps.finality) === 0 &&
       (epochs.newest()?.version ?? 0) <= filters.newest()
     );
+  }
+
+  /** What was matched after the last log that was read, was matched with versions that are in memory. */
+  function mayPassOver(): boolean {
+    return isIdle() && (epochs.versionOf(lastSequence) ?? -1) >= filters.oldest();
   }
 
   function waitFor(log: Log, offset: number, gate: "wait" | "older"): Promise<void> | "held" {

@@ -88,7 +88,7 @@ function gateOf(
     decide: (of) => ledger.get(of.addedSequence) ?? "pass",
     reachBack: async (sequence) => void holds.push(`reach back to ${sequence}`),
     pause: () => holds.push("pause"),
-    resumeWhenLed: (at) => holds.push(`follow to ${at}`),
+    resumeWhenLed: (at, nobodyWaits) => holds.push(`follow to ${at}${nobodyWaits() ? " unread" : ""}`),
     resumeWhenDecided: (at) => holds.push(`seek ${at}`),
   };
 }
