@@ -46,6 +46,19 @@ describe.each(brokers)("$name", ({ start }) => {
     expect(await committed(ledger)).toEqual(range(1_000, 1_005));
   });
 
+  test("partitions that were expected may get no record, and records may go where none was expected", async () => {
+    const topic = await bench.newTopic(4);
+    const producer = await started(randomUUID());
+    for (const expected of [[1, 2, 3], [0], []]) {
+      const at = expected.map((partition) => ({ topic, partition }));
+      await producer.transact([{ ...numbered(topic, 0, 1)[0]!, partition: 0 }], at);
+    }
+    expect(await committed(topic)).toEqual([0, 0, 0]);
+    const reader = bench.kafka.reader();
+    for (const partition of [1, 2, 3]) expect(await reader.tail({ topic, partition }, 1)).toEqual([]);
+    await reader.close();
+  });
+
   test("back-to-back transactions do not wait a retry for the markers of the one before", async () => {
     const topic = await bench.newTopic(12);
     const producer = await started(randomUUID());

@@ -1,4 +1,12 @@
-import type { Broker, InRecord, OutRecord, PartitionReader, TransactionalProducer } from "@ethhook/kit";
+import {
+  type Broker,
+  type InRecord,
+  type OutRecord,
+  partitionOf,
+  type PartitionReader,
+  type TopicPartition,
+  type TransactionalProducer,
+} from "@ethhook/kit";
 import { type Block, blockCodec, type Log, logCodec, PipelineError } from "@ethhook/schemas";
 import { type Chain, toRecord, type Topology } from "@ethhook/topology";
 import type { ChainLog } from "../core/model.ts";
@@ -43,6 +51,13 @@ export function createKafkaLedger({ broker, topology, chain }: KafkaLedgerDeps):
     }
   }
 
+  /** Known by the logs' addresses, long before the records are made. Dead letters are too rare to be expected. */
+  function expectedOf(entries: readonly LedgerEntry[]): TopicPartition[] {
+    const addresses = new Set(entries.flatMap(({ logs }) => logs.map(({ address }) => address)));
+    const partitions = new Set([...addresses].map((address) => partitionOf(address, logsTopic.partitions)));
+    return [at, ...[...partitions].map((partition) => ({ topic: logsTopic.name, partition }))];
+  }
+
   async function initialise(transactionTimeoutMs?: number): Promise<TransactionalProducer> {
     await producer?.stop();
     const made = broker.transactionalProducer(
@@ -70,7 +85,7 @@ export function createKafkaLedger({ broker, topology, chain }: KafkaLedgerDeps):
   async function appendLarge(entries: readonly LedgerEntry[]): Promise<void> {
     const before = (entries[0]?.record.sequence ?? 1) - 1;
     producer = await reinitialise(before, largeTransactionTimeoutMs);
-    await producer.transact(recordsOf(entries));
+    await producer.transact(recordsOf(entries), expectedOf(entries));
     producer = await reinitialise(before + entries.length);
   }
 
@@ -90,7 +105,7 @@ export function createKafkaLedger({ broker, topology, chain }: KafkaLedgerDeps):
     async append(entries) {
       if (!producer) throw new Error("the ledger is not open");
       if (isLarge(entries)) return appendLarge(entries);
-      await producer.transact(recordsOf(entries));
+      await producer.transact(recordsOf(entries), expectedOf(entries));
     },
     readLogs: (added) =>
       withReader(async (reader) => {

@@ -1,12 +1,17 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises";
 import { PipelineError } from "@ethhook/schemas";
 import { brokerErrorType, isFencing, isRetriable, messageOf, unreachable, withDeadline } from "./errors.ts";
 import { partitionOf } from "./murmur2.ts";
 import { connectToProduce, type ProduceConnection, type TransactionBroker } from "./produce/connection.ts";
-import { createSendBuffer, type OpenBatch } from "./produce/send-buffer.ts";
+import { createSendBuffer } from "./produce/send-buffer.ts";
 import { writeBatches } from "./produce/write-batches.ts";
 import type { ProducerDeps } from "./producer.ts";
-import type { OutRecord, TransactionalProducer, TransactionalProducerOptions } from "./types.ts";
+import type {
+  OutRecord,
+  TopicPartition,
+  TransactionalProducer,
+  TransactionalProducerOptions,
+} from "./types.ts";
 
 const defaults = { transactionTimeoutMs: 10_000 } as const;
 /** A new holder also waits until the broker has aborted what the old one left open. */
@@ -91,29 +96,40 @@ export function createTransactionalProducer(
     state = "ready";
   }
 
-  /** Sends what is in the buffer, as part of the open transaction. */
-  async function flush(over: Open, added: Set<string>): Promise<void> {
+  /** Tells the coordinator of partitions that the transaction will write to, unless it was told before. Never unhandled. */
+  function announce(over: Open, told: Set<string>, partitions: readonly TopicPartition[]): Promise<unknown> {
+    const fresh = partitions.filter(({ topic, partition }) => !told.has(`${topic}:${partition}`));
+    if (fresh.length === 0) return Promise.resolve();
+    for (const { topic, partition } of fresh) told.add(`${topic}:${partition}`);
     const { producerId, producerEpoch } = over;
     const identity = { transactionalId, producerId: String(producerId), producerEpoch };
-    const write = {
-      transactionalId,
-      producerId,
-      producerEpoch,
-      writes: deps.writes,
-      timeoutMs: transactionTimeoutMs,
-    };
+    // The markers of the transaction before are often still being written.
+    const announced = retrying(adding, () =>
+      over.coordinator.addPartitionsToTxn({ ...identity, topics: byTopic(fresh) }),
+    );
+    announced.catch(() => undefined);
+    return announced;
+  }
+
+  /** Sends what is in the buffer, as part of the open transaction. */
+  async function flush(over: Open, told: Set<string>, before: Promise<unknown>): Promise<void> {
+    const { producerId, producerEpoch } = over;
     for (let failures = 0; !buffer.isEmpty();) {
       const batches = buffer.open();
-      const fresh = batches.filter(({ topic, partition }) => !added.has(`${topic}:${partition}`));
-      // The markers of the transaction before are often still being written.
-      if (fresh.length > 0) {
-        await retrying(adding, () =>
-          over.coordinator.addPartitionsToTxn({ ...identity, topics: byTopic(fresh) }),
-        );
-      }
-      for (const { topic, partition } of fresh) added.add(`${topic}:${partition}`);
+      const announced = Promise.all([before, announce(over, told, batches)]);
+      // The coordinator answers while the batches are encoded, which does not pause: its request must be gone by then.
+      await nextTurn();
       let failure: Error | undefined;
-      for (const outcome of await writeBatches(over.connection, batches, write)) {
+      const outcomes = await writeBatches(over.connection, batches, {
+        transactionalId,
+        producerId,
+        producerEpoch,
+        writes: deps.writes,
+        timeoutMs: transactionTimeoutMs,
+        after: announced,
+      });
+      await announced;
+      for (const outcome of outcomes) {
         if (outcome.error) failure = outcome.error;
         else buffer.acknowledge(outcome);
       }
@@ -130,11 +146,14 @@ export function createTransactionalProducer(
   async function writeAll(
     over: Open,
     records: Iterable<OutRecord>,
+    expected: readonly TopicPartition[],
   ): Promise<{ count: number; bytes: number }> {
     const topics = new Map<string, number>();
-    const added = new Set<string>();
+    const told = new Set<string>();
     const written = { count: 0, bytes: 0 };
     const call = { startedAtMs: 0, resolve: () => undefined, reject: () => undefined };
+    const announced = announce(over, told, expected);
+    if (expected.length > 0) await nextTurn();
     for (const record of records) {
       const { topic } = record;
       if (!topics.has(topic)) topics.set(topic, await over.connection.partitions(topic));
@@ -142,22 +161,30 @@ export function createTransactionalProducer(
       buffer.add([record], () => partition, call);
       written.count += 1;
       written.bytes += record.value.length;
-      if (buffer.bytes() >= flushBytes) await flush(over, added);
+      if (buffer.bytes() >= flushBytes) await flush(over, told, announced);
     }
-    await flush(over, added);
-    if (written.count === 0) return written;
+    await flush(over, told, announced);
+    if (told.size === 0) return written;
     const { producerId, producerEpoch } = over;
     const identity = { transactionalId, producerId: String(producerId), producerEpoch };
+    await announced;
     await over.coordinator.endTxn({ ...identity, transactionResult: true });
     return written;
   }
 
-  async function transact(records: Iterable<OutRecord>): Promise<void> {
+  async function transact(
+    records: Iterable<OutRecord>,
+    expected: readonly TopicPartition[] = [],
+  ): Promise<void> {
     if (state !== "ready" || !open) throw fail(new Error(`the producer is ${state}`), "A transaction");
     state = "busy";
     const startedAt = performance.now();
     try {
-      const { count, bytes } = await withDeadline(writeAll(open, records), transactionTimeoutMs, late);
+      const { count, bytes } = await withDeadline(
+        writeAll(open, records, expected),
+        transactionTimeoutMs,
+        late,
+      );
       metrics.acknowledged(count, bytes);
     } catch (error) {
       throw fail(error, "A transaction");
@@ -213,7 +240,7 @@ async function retrying<T>({ types, firstMs, maxMs }: Patience, work: () => Prom
   }
 }
 
-function byTopic(batches: readonly OpenBatch[]): { topic: string; partitions: number[] }[] {
+function byTopic(batches: readonly TopicPartition[]): { topic: string; partitions: number[] }[] {
   return [...Map.groupBy(batches, ({ topic }) => topic)].map(([topic, mine]) => ({
     topic,
     partitions: mine.map(({ partition }) => partition),

@@ -164,9 +164,10 @@ export interface TransactionalProducer {
    * All records become visible to read-committed readers together, or none does. One at a time.
    * They are taken from the iterable as they are sent, a megabyte at a time: a generator keeps a huge transaction
    * out of memory. If it throws, the transaction is aborted and the object is dead.
+   * @param expected where records will go, if that is known beforehand: the coordinator is told while the records are made.
    * @throws PipelineError `TRANSACTION_UNKNOWN` or `PRODUCER_FENCED`; the object is dead after either.
    */
-  transact(records: Iterable<OutRecord>): Promise<void>;
+  transact(records: Iterable<OutRecord>, expected?: readonly TopicPartition[]): Promise<void>;
 }
 
 /** Reads partitions beside any group: leaves no trace at the broker. Read-committed. */

@@ -16,6 +16,8 @@ export interface WriteOptions extends ProducerIdentity {
   readonly transactionalId?: string;
   readonly writes: (topic: string) => TopicWrites;
   readonly timeoutMs: number;
+  /** What must have succeeded before anything is sent; the batches are encoded meanwhile. */
+  readonly after?: Promise<unknown>;
 }
 
 export interface WriteOutcome extends TopicPartition {
@@ -54,12 +56,13 @@ async function writeTo(
   batches: readonly OpenBatch[],
   options: WriteOptions,
 ): Promise<WriteOutcome[]> {
+  const encoded = encodeAll(batches, options);
+  await options.after;
   const { outcomes } = await sendRequest(broker, {
     api: "Produce",
     versions: [oldestVersion, newestVersion],
     request: { acks: -1, timeout: options.timeoutMs, topicData: [] },
-    encode: () =>
-      encodeProduceRequest(encodeAll(batches, options), options.transactionalId, options.timeoutMs),
+    encode: () => encodeProduceRequest(encoded, options.transactionalId, options.timeoutMs),
     decode: decodeProduceResponse,
   });
   return outcomes.map(({ topic, partition, errorCode }) => {
