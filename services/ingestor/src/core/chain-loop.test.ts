@@ -1,11 +1,12 @@
 import { getEventListeners } from "node:events";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { Clock } from "./clock.ts";
 import { createChainLoop } from "./chain-loop.ts";
 import type { Follower } from "./follower.ts";
 import { createHeads } from "./heads.ts";
 import type { HeadNotice } from "./model.ts";
 import type { BlockSource } from "./ports.ts";
+import { RpcError } from "./rpc/rpc-error.ts";
 
 const noticeOf = (number: number): HeadNotice =>
   ({
@@ -16,33 +17,42 @@ const noticeOf = (number: number): HeadNotice =>
     seenAtMs: number,
   }) as HeadNotice;
 
-/** A loop whose sleeps last until their signal is aborted, and what it followed. */
-function setUp() {
+const pollMs = 500;
+
+/** A loop whose waits for a head last until their signal is aborted, and what it followed. */
+function setUp(
+  given: { latest?: () => Promise<HeadNotice>; advance?: (head: HeadNotice) => Promise<void> } = {},
+) {
   const followed: number[] = [];
   let sleeping = Promise.withResolvers<void>();
   const clock: Clock = {
     now: () => 0,
     random: () => 0.5,
-    sleep: (_, signal) =>
+    sleep: (delayMs, signal) =>
       new Promise((resolve) => {
+        // Between two failures.
+        if (delayMs !== pollMs) return void setImmediate(resolve);
         if (signal?.aborted) return resolve();
         signal?.addEventListener("abort", () => resolve(), { once: true });
         sleeping.resolve();
       }),
   };
   const loop = createChainLoop({
-    source: { latest: () => Promise.resolve(noticeOf(1)) } as unknown as BlockSource,
+    source: { latest: given.latest ?? (() => Promise.resolve(noticeOf(1))) } as unknown as BlockSource,
     heads: createHeads({ staleAfterMs: 1_000, announcers: ["node"], startedAtMs: 0 }),
     clock,
     isAnnounced: () => true,
     isConnected: () => true,
-    pollMs: 500,
+    pollMs,
     finalityMs: 5_000,
     rebuild: () => undefined,
     onSourceFailure: () => undefined,
   });
   const follower = {
-    advance: ({ number }: HeadNotice) => Promise.resolve(void followed.push(number)),
+    async advance(head: HeadNotice) {
+      await given.advance?.(head);
+      followed.push(head.number);
+    },
     settleFinality: () => Promise.resolve(),
     window: {},
   } as unknown as Follower;
@@ -65,6 +75,26 @@ test("an announcement wakes the loop, and a thousand waits leave one listener on
   await idle();
   expect(followed.length).toBe(999);
   expect(getEventListeners(stop.signal, "abort").length).toBe(1);
+  stop.abort();
+  await running;
+});
+
+test("a head that was announced is tried after a failure, although nobody answers the question for the newest one", async () => {
+  let answers = 0;
+  const { loop, follower, followed, idle } = setUp({
+    latest: () =>
+      answers++ === 0 ? Promise.resolve(noticeOf(1)) : Promise.reject(new RpcError("timeout", "no")),
+    advance: ({ number }) =>
+      number === 2 ? Promise.reject(new RpcError("network", "no")) : Promise.resolve(),
+  });
+  const stop = new AbortController();
+  const running = loop.run(follower, stop.signal);
+  await idle();
+  loop.announce(noticeOf(2));
+  await vi.waitFor(() => expect(answers).toBeGreaterThan(2));
+  loop.announce(noticeOf(3));
+  await vi.waitFor(() => expect(followed).toContain(3));
+  expect(followed).toEqual([1, 3]);
   stop.abort();
   await running;
 });

@@ -59,6 +59,19 @@ export function createChainLoop(deps: ChainLoopDeps): ChainLoop {
       deps.rebuild(name, `it announces nothing, while ${head.from} has block ${head.number}`);
   }
 
+  /** After a failure, of another provider if there is one. That nobody answers it does not matter if a head is known anyway. */
+  async function pollUnless(known: () => HeadNotice | undefined): Promise<HeadNotice | undefined> {
+    try {
+      await poll();
+      return known();
+    } catch (error) {
+      const head = known();
+      if (!head || !(error instanceof RpcError)) throw error;
+      deps.onSourceFailure(error);
+      return head;
+    }
+  }
+
   /** Announcements wake the loop at once; without any, the question for the head is asked again and again. */
   async function nextHead(signal: AbortSignal): Promise<HeadNotice | undefined> {
     for (;;) {
@@ -102,7 +115,7 @@ export function createChainLoop(deps: ChainLoopDeps): ChainLoop {
       await untilConnected(signal);
       while (!signal.aborted) {
         try {
-          if (isFirst || failures > 0) await poll();
+          if (isFirst || failures > 0) pending = await pollUnless(() => heads.take() ?? pending);
           isFirst = false;
           pending = heads.take() ?? pending ?? (await nextHead(signal));
           if (pending) await follower.advance(pending);
