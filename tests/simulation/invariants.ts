@@ -10,8 +10,15 @@ export interface Topics {
   readonly logs: readonly InRecord[];
 }
 
+export interface Expected {
+  /** Where the ledger begins; null: anywhere. */
+  readonly startBlock: number | null;
+  /** The ledger must say that the chain is final up to here, unless it begins above. */
+  readonly finalNumber: number;
+}
+
 /** Everything that is wrong with what was published, in words; empty if nothing is. */
-export function violationsOf(world: World, topics: Topics, startBlock: number | null): string[] {
+export function violationsOf(world: World, topics: Topics, { startBlock, finalNumber }: Expected): string[] {
   const ledger = topics.blocks.map((record) => read<Block>(blockCodec.decode(record.value)));
   const logs = topics.logs.map((record) => ({
     ...read<Log>(logCodec.decode(record.value)),
@@ -21,6 +28,7 @@ export function violationsOf(world: World, topics: Topics, startBlock: number | 
   return [
     ...sequenceViolations(ledger),
     ...chainViolations(ledger, world, startBlock),
+    ...finalityViolations(ledger, finalNumber),
     ...ledger.flatMap((block) => bodyViolations(block, bySequence.get(block.sequence) ?? [], world)),
     ...strayViolations(ledger, bySequence),
     ...orderViolations(logs),
@@ -69,6 +77,14 @@ function chainViolations(ledger: readonly Block[], world: World, startBlock: num
   if (chain.at(-1)?.hash !== world.head.hash)
     found.push(`ends at ${chain.at(-1)?.number ?? "nothing"}, the chain at ${world.head.number}`);
   return found;
+}
+
+/** Finality goes on: what was final long ago is recorded as such. */
+function finalityViolations(ledger: readonly Block[], finalNumber: number): string[] {
+  const lowest = Math.min(...ledger.map(({ number }) => number));
+  const last = ledger.findLast(({ kind }) => kind === "finalized");
+  if (lowest > finalNumber || (last?.number ?? -1) >= finalNumber) return [];
+  return [`is final up to ${last?.number ?? "nothing"}, the chain long since up to ${finalNumber}`];
 }
 
 /** A record's logs are the block's, all of them; the ledger says how many and which. */

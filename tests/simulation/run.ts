@@ -34,6 +34,8 @@ export interface Outcome {
 const calmMaxMs = 300_000;
 /** Blocks that still come in the calm, so that no head is the last word of a fork. */
 const calmBlocks = 6;
+/** And go on coming for so long: how far the chain is final is asked for every five seconds, or once a block. */
+const calmMinMs = 12_000;
 const startMs = 1_790_000_000_000;
 
 /** What one seed's run is made of. */
@@ -124,6 +126,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<O
   storm(stage);
   await time.runUntil(() => false, startMs + scenario.stormMs);
   isStorm = false;
+  const finalNumber = world.finalized.number;
   const alarms = await calm(stage, broker, topology.blocks.name);
   const topics = {
     blocks: broker.records(topology.blocks.name),
@@ -131,6 +134,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<O
   };
   for (const { partition, value } of [...topics.blocks, ...topics.logs])
     trace.update(`${partition} ${String(value)}\n`);
+  const { startBlock } = scenario;
   return {
     seed,
     tally,
@@ -138,7 +142,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<O
     blocks: topics.blocks.length,
     logs: topics.logs.length,
     virtualMs: time.now() - startMs,
-    violations: [...alarms, ...violationsOf(world, topics, scenario.startBlock)],
+    violations: [...alarms, ...violationsOf(world, topics, { startBlock, finalNumber })],
   };
 }
 
@@ -173,7 +177,7 @@ async function calm(stage: Stage, broker: MemoryBroker, ledger: string): Promise
 /** A few more blocks come. @returns whether they were published in time. */
 async function follow(stage: Stage, broker: MemoryBroker, ledger: string): Promise<boolean> {
   const { world, time, scenario } = stage;
-  let toCome = calmBlocks;
+  let toCome = Math.max(calmBlocks, Math.ceil(calmMinMs / 2 / scenario.chain.blockTimeMs));
   const next = (): void => {
     if (toCome-- === 0) return;
     void world.grow(1);

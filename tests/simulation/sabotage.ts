@@ -32,6 +32,10 @@ export function sabotaged(broker: Broker, process: string, sabotage: Sabotage | 
         ...records.filter(isLog).toReversed(),
         ...records.filter((record) => !isLog(record)),
       ]);
+    case "never says what is final":
+      return changed((records) =>
+        records.filter(({ value }) => !String(value).includes('"kind":"finalized"')),
+      );
     case "publishes without proof":
     case "nobody tells the truth":
     case undefined:

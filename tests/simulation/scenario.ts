@@ -10,6 +10,7 @@ export type Sabotage =
   | "is never fenced"
   | "forgets removals"
   | "publishes a block backwards"
+  | "never says what is final"
   | "nobody tells the truth";
 
 /** All that a seed decides before the run begins. */

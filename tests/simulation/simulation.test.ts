@@ -38,6 +38,7 @@ const planted: readonly (readonly [Sabotage, number, RegExp])[] = [
   ["is never fenced", 60, /where sequence/],
   ["forgets removals", 20, /removed .* logs in the topic, says/],
   ["publishes a block backwards", 3, /after #/],
+  ["never says what is final", 10, /is final up to nothing/],
   ["nobody tells the truth", 3, /of calm did not bring it to block/],
 ];
 
