@@ -38,6 +38,12 @@ describe("settings of chains", () => {
     });
   });
 
+  test("proven is a mode of header-hash alone", () => {
+    const [ethereum] = settingsOf({ ETHEREUM_CHECKS: "header-hash:proven" });
+    expect(ethereum?.checks).toEqual({ "header-hash": "proven" });
+    expect(() => settingsOf({ ETHEREUM_CHECKS: "bloom:proven" })).toThrow("no check and mode");
+  });
+
   test("any further EVM chain needs no code", () => {
     const env = { CHAINS_EXTRA: JSON.stringify([sonic]), SONIC_WS_URL: "ws://127.0.0.1:8545" };
     expect(settingsOf(env).at(-1)).toMatchObject({ chain: sonic, wsUrls: ["ws://127.0.0.1:8545"] });

@@ -106,7 +106,7 @@ function variablesOf(chain: Chain, insecure: boolean, checks: ChainSettings["che
     [`${prefix}_CHECKS`]: {
       schema: checksText,
       default: "",
-      help: `Changes to the checks of ${chain.name}, comma-separated name:mode; ${switchedChecks.join(", ")}; enforce, observe, off.`,
+      help: `Changes to the checks of ${chain.name}, comma-separated name:mode; ${switchedChecks.join(", ")}; enforce, observe, off, and for header-hash proven: enforced once it has held for a header with the same fields.`,
     },
     [`${prefix}_REQUESTS_PER_SECOND`]: {
       schema: z.union([z.literal("unlimited").transform(() => null), integerText({ min: 1, max: 100_000 })]),
@@ -141,7 +141,7 @@ export function chainSettings(
   });
 }
 
-const modes: readonly CheckMode[] = ["enforce", "observe", "off"];
+const modes: readonly CheckMode[] = ["enforce", "proven", "observe", "off"];
 
 /** `bloom:observe,header-hash:enforce`. */
 const checksText: z.ZodType<ChainSettings["checks"], string> = z.string().transform((text, context) => {
@@ -150,7 +150,7 @@ const checksText: z.ZodType<ChainSettings["checks"], string> = z.string().transf
     const [name, mode] = part.split(":").map((item) => item.trim());
     const check = switchedChecks.find((known) => known === name);
     const known = modes.find((one) => one === mode);
-    if (check && known) checks[check] = known;
+    if (check && known && (known !== "proven" || check === "header-hash")) checks[check] = known;
     else context.addIssue({ code: "custom", message: `"${part}" is no check and mode, as in bloom:observe` });
   }
   return checks;

@@ -16,10 +16,13 @@ export type SwitchedCheck = (typeof switchedChecks)[number];
 
 /**
  * - `enforce`: a block that fails is not published.
+ * - `proven`, for header-hash only: enforced as soon as it has held once for a header with the same fields. That proves, on a real
+ *   block of this very chain, that the fields are encoded as the chain does; a fork that adds one makes the check be observed
+ *   until it is known here, instead of stopping the chain.
  * - `observe`: a failure is only counted: how a new check begins, and what is left of one where a chain differs.
  * - `off`: not computed.
  */
-export type CheckMode = "enforce" | "observe" | "off";
+export type CheckMode = "enforce" | "proven" | "observe" | "off";
 
 export interface ChainChecks {
   readonly modes: Readonly<Record<SwitchedCheck, CheckMode>>;
@@ -29,10 +32,11 @@ export interface ChainChecks {
 
 /** For a chain that nothing more is known of. */
 const usual: ChainChecks = {
-  modes: { bloom: "enforce", "receipts-root": "observe", "header-hash": "observe" },
+  modes: { bloom: "enforce", "receipts-root": "observe", "header-hash": "proven" },
   why: {
     "receipts-root": "not yet proven by a recorded block of this chain",
-    "header-hash": "a fork that adds a field to the header would stop the chain",
+    "header-hash":
+      "until it has held once, and after a fork that adds a field to the header, it is only observed",
   },
 };
 

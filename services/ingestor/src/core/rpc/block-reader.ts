@@ -3,7 +3,7 @@ import type { Header, VerifiedBlock, BlockRef } from "../model.ts";
 import type { KnownOfBlock } from "../ports.ts";
 import { isEmptyBloom } from "../proof/bloom.ts";
 import type { ChainChecks, CheckName, SwitchedCheck } from "../proof/checks.ts";
-import { headerHashOf } from "../proof/header-hash.ts";
+import { createProvenHeaders, headerHashOf } from "../proof/header-hash.ts";
 import { receiptsRootOf } from "../proof/receipts-root.ts";
 import { logsOfReceipts, verifyLogs, verifyParsed, type Verdict } from "../proof/verify.ts";
 import { packLargeList, type PackedLogs } from "../proof/pack-large-list.ts";
@@ -40,6 +40,7 @@ export interface BlockReader {
 
 export function createBlockReader({ checks, proof, onCheck }: BlockReaderDeps): BlockReader {
   const { modes } = checks;
+  const provenHeaders = createProvenHeaders();
 
   async function read(
     request: Request,
@@ -92,9 +93,12 @@ export function createBlockReader({ checks, proof, onCheck }: BlockReaderDeps): 
     if (asked.startsWith("0x") && value.hash !== asked)
       says.refuses("belongs", `asked for ${asked}, got ${value.hash}`);
     if (modes["header-hash"] === "off") return value;
-    const holds = headerHashOf(raw as Readonly<Record<string, unknown>>) === value.hash;
-    if (!says.switched("header-hash", holds))
+    const fields = raw as Readonly<Record<string, unknown>>;
+    const holds = headerHashOf(fields) === value.hash;
+    const isDecisive = modes["header-hash"] === "enforce" || provenHeaders.has(fields);
+    if (!says.switched("header-hash", holds, isDecisive))
       says.refuses("header-hash", "the header does not hash to its hash");
+    if (holds && modes["header-hash"] === "proven") provenHeaders.add(fields);
     return value;
   }
 
@@ -116,17 +120,20 @@ export function createBlockReader({ checks, proof, onCheck }: BlockReaderDeps): 
     /** Counts the verdict; false if the block may not be published on it. */
     accepts(verdict: Verdict): verdict is Extract<Verdict, { ok: true }>;
     /** Counts the outcome of a switched check; false if it failed and is enforced. */
-    switched(check: SwitchedCheck, holds: boolean): boolean;
+    switched(check: SwitchedCheck, holds: boolean, isDecisive?: boolean): boolean;
     /** @throws RpcError `unverified` */
     refuses(check: CheckName, reason: string): never;
   }
 
   function createWitness(provider: string, ref: BlockRef): Witness {
-    function switched(check: SwitchedCheck, holds: boolean): boolean {
+    function switched(
+      check: SwitchedCheck,
+      holds: boolean,
+      isDecisive = modes[check] === "enforce",
+    ): boolean {
       if (modes[check] === "off") return true;
-      const isEnforced = modes[check] === "enforce";
-      onCheck(provider, check, holds ? "passed" : isEnforced ? "failed" : "observed");
-      return holds || !isEnforced;
+      onCheck(provider, check, holds ? "passed" : isDecisive ? "failed" : "observed");
+      return holds || !isDecisive;
     }
     return {
       switched,

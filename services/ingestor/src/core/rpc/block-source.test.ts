@@ -168,6 +168,25 @@ describe("a header that is held to its hash", () => {
     for (const asked of [alone.latest(), alone.headerByHash(block.hash), alone.finalized()])
       await expect(asked).rejects.toMatchObject({ code: "BLOCK_UNVERIFIED" });
   });
+
+  test("by default only after one with the same fields hashed to its hash: a fork's new field does not stop the chain", async () => {
+    const headers: unknown[] = [lying(), block, lying(), { ...(lying() as object), fieldOfAFork: "0x1" }];
+    const { source, checks } = sourceOver({ a: () => headers.shift() }, "bloom", 1, "proven");
+    expect(await source.latest()).toMatchObject({ hash: block.hash });
+    expect(await source.latest()).toMatchObject({ hash: block.hash });
+    await expect(source.latest()).rejects.toMatchObject({ code: "BLOCK_UNVERIFIED" });
+    expect(await source.latest()).toMatchObject({ hash: block.hash });
+    expect(checks.map((check) => check.replace("a header-hash ", ""))).toEqual([
+      "observed",
+      "passed",
+      "failed",
+      "observed",
+    ]);
+  });
+
+  test.each([1, 10, 8453, 42161, 5])("is the default of chain %i", (chainId) => {
+    expect(checksOf(chainId).modes["header-hash"]).toBe("proven");
+  });
 });
 
 describe("a range", () => {
