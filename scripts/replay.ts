@@ -57,7 +57,7 @@ Examples:
   npm run replay -- --endpoint ep_… --match-again --chain base --from block:38000000
   npm run replay -- list | resume <id> | cancel <id>
 
-A replay that stops, also by kill -9, goes on with resume; at most the last half second is sent twice, with the same ids.
+A replay that stops, also by kill -9, goes on with resume, without a gap; what it sent already is not sent again.
 
 ${describeVariables("replay", replayVariables)}`,
   )
@@ -90,7 +90,7 @@ program
     runCommand(() =>
       withSession(async (session) => {
         const replay = await session.store.get(id);
-        if (replay.status === "running") return execute(replay, session, false);
+        if (replay.status === "running") return execute(replay, session, { json: false, ranBefore: true });
         throw new PipelineError(
           "REPLAY_REFUSED",
           "crash",
@@ -146,16 +146,21 @@ async function start(flags: ReplayFlags, session: Session): Promise<number> {
       );
     return 0;
   }
-  return execute(await session.store.create(request, plan), session, flags.json === true);
+  const replay = await session.store.create(request, plan);
+  return execute(replay, session, { json: flags.json === true, ranBefore: false });
 }
 
-async function execute(replay: StoredReplay, session: Session, json: boolean): Promise<number> {
+async function execute(
+  replay: StoredReplay,
+  session: Session,
+  { json, ranBefore }: { readonly json: boolean; readonly ranBefore: boolean },
+): Promise<number> {
   if (!json) console.error(`${replay.id}: ${words(replay)}`);
   const output = {
     isTTY: process.stderr.isTTY === true,
     write: (text: string) => process.stderr.write(text),
   };
-  const { end, state } = await executeReplay(replay, session, output, stop.signal);
+  const { end, state } = await executeReplay(replay, session, output, stop.signal, ranBefore);
   const { sent, scanned } = state;
   if (json) console.log(JSON.stringify({ id: replay.id, end, sent, scanned }));
   else console.log(`${replay.id} ${end}: ${sent} webhooks sent of ${scanned} records read`);

@@ -1,6 +1,7 @@
 import { toRecord } from "@ethhook/topology";
 import type { Delivery } from "@ethhook/schemas";
 import { pause } from "../lag/serve.ts";
+import { alreadySent, replayHeader } from "./already-sent.ts";
 import { createLead } from "./lead.ts";
 import { createProgress, type ProgressOutput } from "./progress.ts";
 import { asReplay, type ReplayRequest } from "./request.ts";
@@ -9,12 +10,16 @@ import type { Session } from "./session.ts";
 import { candidatesOf } from "./candidates.ts";
 import type { StoredReplay } from "./store.ts";
 
-/** Runs a stored replay from where it stands to its end, or until `signal` aborts. Only one process can. */
+/**
+ * Runs a stored replay from where it stands to its end, or until `signal` aborts. Only one process can.
+ * @param ranBefore another process ran it, and may have sent more than it noted.
+ */
 export async function executeReplay(
   replay: StoredReplay,
   session: Session,
   output: ProgressOutput,
   signal: AbortSignal,
+  ranBefore: boolean,
 ): Promise<{ readonly end: ReplayEnd; readonly state: ReplayState }> {
   const unlock = await session.store.lock(replay.id);
   const progress = createProgress(replay.plan, output, Date.now);
@@ -32,10 +37,11 @@ export async function executeReplay(
   });
   try {
     const outcome = await runReplay(candidates, replay, replay.request.ratePerSecond, {
+      already: ranBefore ? await alreadySent(replay, session) : new Set(),
       send: (deliveries) =>
         session.producer.send(
           deliveries.map((delivery) =>
-            toRecord(deliveriesReplay, asReplay(delivery, "replay"), { "ethhook-replay": replay.id }),
+            toRecord(deliveriesReplay, asReplay(delivery, "replay"), { [replayHeader]: replay.id }),
           ),
         ),
       room,
@@ -69,6 +75,7 @@ export async function dryRun(
   });
   try {
     await runReplay(candidates, { positions: {}, scanned: 0, sent: 0 }, null, {
+      already: new Set(),
       async send(deliveries: readonly Delivery[]) {
         for (const { endpointId } of deliveries) counts.set(endpointId, (counts.get(endpointId) ?? 0) + 1);
       },

@@ -19,6 +19,7 @@ function stage(change: Partial<RunDeps> = {}) {
   const sent: string[] = [];
   const saved: ReplayState[] = [];
   const deps: RunDeps = {
+    already: new Set(),
     send: async (deliveries) => void sent.push(...deliveries.map(({ webhookId }) => webhookId)),
     room: async () => undefined,
     save: async (state) => {
@@ -61,6 +62,12 @@ test("what goes on from a written state leaves nothing out and repeats only what
   expect(first.sent.slice(0, from)).toEqual(idsOf(0, from));
   expect(second.sent).toEqual(idsOf(from, 400));
   expect(first.sent.length - from).toBeLessThanOrEqual(60);
+});
+
+test("what it sent before it was killed, and did not write down, counts as sent and is not sent again", async () => {
+  const { deps, sent } = stage({ already: new Set(idsOf(0, 30)) });
+  const { state } = await runReplay(candidates(0, 100), begin, null, deps);
+  expect([sent, state.sent, state.positions]).toEqual([idsOf(30, 100), 100, { [place]: 100 }]);
 });
 
 test("a replay that was cancelled meanwhile sends no more", async () => {

@@ -15,6 +15,8 @@ export interface ReplayState {
 export type ReplayEnd = "done" | "stopped" | "cancelled";
 
 export interface RunDeps {
+  /** Webhooks that this replay sent before its process was killed: they count as sent, and are not sent again. */
+  readonly already: ReadonlySet<string>;
   /** Resolves once the broker holds them. A dry run only counts. */
   send(deliveries: readonly Delivery[]): Promise<void>;
   /** Resolves when few enough wait in the topic, or at once. */
@@ -28,12 +30,12 @@ export interface RunDeps {
   onProgress(state: ReplayState): void;
 }
 
-/** The state is written so often: what a killed process sent after it is sent once more, with the same ids. */
+/** The state is written so often: what a killed process sent after it is looked for in the topic by the one that goes on. */
 const saveEveryMs = 500;
 
 /**
  * Sends candidates again at a rate, in their order. What was sent is written down after the broker has it, so nothing is
- * skipped, and after a crash at most half a second's worth is repeated.
+ * skipped.
  */
 export async function runReplay(
   candidates: Candidates,
@@ -48,9 +50,8 @@ export async function runReplay(
   let { scanned, sent } = begin;
   let savedAtMs = deps.now();
   const state = (): ReplayState => ({ positions: { ...positions }, scanned, sent });
-
   for await (const some of candidates) {
-    for (const chunk of chunksOf(some, size, ids)) {
+    for (const chunk of chunksOf(some, size, ids, deps.already)) {
       if (chunk.deliveries.length > 0) {
         const waitMs = pace.take(chunk.deliveries.length, deps.now());
         if (waitMs > 0) await deps.pause(waitMs);
@@ -60,7 +61,7 @@ export async function runReplay(
       }
       for (const { place, offset } of chunk.candidates) positions[place] = offset + 1;
       scanned += chunk.candidates.length;
-      sent += chunk.deliveries.length;
+      sent += chunk.deliveries.length + chunk.alreadySent;
       if (deps.now() - savedAtMs < saveEveryMs) continue;
       savedAtMs = deps.now();
       deps.onProgress(state());
@@ -76,6 +77,7 @@ export async function runReplay(
 interface Chunk {
   readonly candidates: readonly Candidate[];
   readonly deliveries: readonly Delivery[];
+  readonly alreadySent: number;
 }
 
 /** Cuts candidates so that no piece has more than `size` webhooks; one record's webhooks stay together. */
@@ -83,16 +85,23 @@ function* chunksOf(
   some: readonly Candidate[],
   size: number,
   ids: { isNew(id: string): boolean },
+  already: ReadonlySet<string>,
 ): Generator<Chunk> {
   let candidates: Candidate[] = [];
   let deliveries: Delivery[] = [];
+  let alreadySent = 0;
   for (const candidate of some) {
     candidates.push(candidate);
-    deliveries.push(...candidate.deliveries.filter(({ webhookId }) => ids.isNew(webhookId)));
+    for (const delivery of candidate.deliveries) {
+      if (!ids.isNew(delivery.webhookId)) continue;
+      if (already.has(delivery.webhookId)) alreadySent += 1;
+      else deliveries.push(delivery);
+    }
     if (deliveries.length < size) continue;
-    yield { candidates, deliveries };
+    yield { candidates, deliveries, alreadySent };
     candidates = [];
     deliveries = [];
+    alreadySent = 0;
   }
-  if (candidates.length > 0) yield { candidates, deliveries };
+  if (candidates.length > 0) yield { candidates, deliveries, alreadySent };
 }

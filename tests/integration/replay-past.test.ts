@@ -96,6 +96,18 @@ async function rows(table: string, condition: string): Promise<number> {
   return Number(row?.n);
 }
 
+/** As retention does it: of each partition of the logs' topic only the newest records stay. */
+async function deleteFromTopic(left: number): Promise<void> {
+  const admin = world.kafka.admin();
+  const topic = topology.logs.of(chainId).name;
+  const bounds = await admin.bounds(topic);
+  await admin.deleteRecords(
+    topic,
+    bounds.map(({ partition, end }) => ({ partition, offset: Math.max(0, end - left) })),
+  );
+  await admin.close();
+}
+
 /** Subscribes with a filter that every matcher heard of a minute ago: then nobody has to wait until they did. */
 async function subscribedLongAgo(endpoint: string, contract: string): Promise<void> {
   const version = await world.subscribe(endpoint, filterOf(contract));
@@ -182,15 +194,8 @@ test("what the topic no longer holds comes from ClickHouse, with the same ids an
     () => rows("logs", `address = unhex('${contract.slice(2)}')`),
     (n) => n === old.length,
   );
-  const admin = world.kafka.admin();
-  const topic = topology.logs.of(chainId).name;
-  const bounds = await admin.bounds(topic);
-  // Retention takes the older half of each partition.
-  await admin.deleteRecords(
-    topic,
-    bounds.map(({ partition, end }) => ({ partition, offset: Math.max(0, end - 30) })),
-  );
-  await admin.close();
+  // Retention takes the older half.
+  await deleteFromTopic(30);
   await subscribedLongAgo("ep_old", contract);
   expect(await dryAndReal("ep_old", "--match-again")).toEqual([old.length, old.length]);
   const past = await replayed("ep_old");
@@ -200,6 +205,43 @@ test("what the topic no longer holds comes from ClickHouse, with the same ids an
   // In the order of the chain.
   expect(past.map((delivery) => delivery.sequence)).toEqual(
     past.map((delivery) => delivery.sequence).toSorted((a, b) => a - b),
+  );
+});
+
+test("killed while it reads ClickHouse, it goes on there: no log is left out, none is told of twice", async () => {
+  const contract = addressOf(0x31);
+  const old = await blocks(60, [contract]);
+  await until(
+    "ClickHouse",
+    () => rows("logs", `address = unhex('${contract.slice(2)}')`),
+    (n) => n === old.length,
+  );
+  await deleteFromTopic(10);
+  await subscribedLongAgo("ep_killed", contract);
+  const env = { ...world.env, CLICKHOUSE_URL: clickhouse.url };
+  const wish = ["--endpoint", "ep_killed", "--match-again", "--rate", "40/s", "--lead", "0"];
+  const first = startCommand("replay", wish, env);
+  const sentFirst = await until(
+    "a third of it",
+    () => replayed("ep_killed"),
+    (found) => found.length >= old.length / 3,
+  );
+  first.child.kill("SIGKILL");
+  await first.done;
+  expect(sentFirst.length).toBeLessThan(old.length);
+  const id = /rpl_\w+/.exec(first.output())?.[0] ?? "";
+  const { rows: stored } = await world.database.query<{ positions: object }>(
+    "SELECT positions FROM replays WHERE id = $1",
+    [id],
+  );
+  // It was in the part that only ClickHouse has.
+  expect(Object.keys(stored[0]?.positions ?? {})).toEqual([`clickhouse:${chainId}`]);
+
+  const resumed = await replay("resume", id);
+  expect([resumed.code, resumed.stderr]).toEqual([0, expect.stringContaining(id)]);
+  const past = await replayed("ep_killed");
+  expect(past.map(({ eventId }) => eventId).toSorted()).toEqual(
+    old.map((log) => `${log.chainId}:${log.blockHash}:${log.logIndex}`).toSorted(),
   );
 });
 
