@@ -66,8 +66,8 @@ describe.each(brokers)("$name", ({ start }) => {
     const startedAt = performance.now();
     for (const round of range(0, 20))
       await producer.transact(numbered(topic, round * 100, round * 100 + 100));
-    // 300 ms each with the library's default.
-    expect((performance.now() - startedAt) / 20).toBeLessThan(150);
+    // With the library's default, 300 ms of waiting each, to which the transaction itself comes: some 12 ms, on a busy machine 100.
+    expect((performance.now() - startedAt) / 20).toBeLessThan(300);
   });
 
   test("a new holder of the id fences the old one, whose transaction is never seen", async () => {
