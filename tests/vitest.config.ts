@@ -10,9 +10,9 @@ const never = ["**/node_modules/**", "**/.data/**", "**/.turbo/**"];
  */
 const fewAtATime = { maxWorkers: process.env["CI"] === undefined ? 3 : 2, isolate: true } as const;
 
-/** Tests that measure memory: one file at a time. */
+/** Tests that measure memory or how much one process can take: one file at a time. */
 const oneAtATime = { fileParallelism: false, maxWorkers: 1, isolate: true } as const;
-const alone = ["tests/integration/ingestor-big-block.test.ts"];
+const alone = ["tests/integration/ingestor-big-block.test.ts", "tests/e2e/demo-scale.test.ts"];
 
 /**
  * `order` runs the projects one after the other, the quick ones first: a broken decoder is then reported before a
@@ -48,8 +48,8 @@ export default defineConfig({
       project("property", 2, ["**/*.prop.test.ts"], servers, 30_000),
       project("integration", 3, ["tests/integration/**/*.test.ts"], alone, 90_000),
       project("simulation", 3, ["tests/simulation/**/*.test.ts"], [], 120_000),
-      project("e2e", 3, ["tests/e2e/**/*.test.ts"], [], 180_000),
-      project("alone", 4, alone, [], 90_000),
+      project("e2e", 3, ["tests/e2e/**/*.test.ts"], alone, 180_000),
+      project("alone", 4, alone, [], 180_000),
     ],
   },
 });

@@ -10,8 +10,8 @@ export interface CpuShare {
 const periodMs = 100;
 
 /**
- * Lets each process run for its share of every 100 ms and stops it for the rest, as the CPU limit of a container does. Needs no
- * privilege. A process that is stopped when this one is killed is ended by the watchdog.
+ * Lets each process run for its share of every 100 ms and stops it for the rest, as the CPU limit of a container does. What it ran too
+ * long, because this process was busy, it has less afterwards. Needs no privilege. A process that is stopped when this one is killed is ended by the watchdog.
  * @param share of one core, above 0 and below 1.
  */
 export function createCpuShare(share: number): CpuShare {
@@ -24,9 +24,21 @@ export function createCpuShare(share: number): CpuShare {
 
   return {
     limit(pid) {
+      // Milliseconds that it may run.
+      let credit = periodMs * share;
+      let lastAt = performance.now();
+      const stop = (sinceMs: number): void => {
+        if (!timers.has(pid)) return;
+        signal(pid, "SIGSTOP");
+        credit -= performance.now() - sinceMs;
+      };
       const turn = (): void => {
+        const nowMs = performance.now();
+        credit = Math.min(credit + (nowMs - lastAt) * share, 2 * periodMs * share);
+        lastAt = nowMs;
+        if (credit <= 0) return;
         signal(pid, "SIGCONT");
-        setTimeout(() => timers.has(pid) && signal(pid, "SIGSTOP"), periodMs * share);
+        setTimeout(() => stop(nowMs), credit);
       };
       timers.set(pid, setInterval(turn, periodMs));
       turn();

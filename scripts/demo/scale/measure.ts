@@ -2,9 +2,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { KafkaClient } from "@ethhook/kit";
 import { PipelineError } from "@ethhook/schemas";
 
-const burstLogs = 10_000;
+const burstLogs = 12_000;
 /** Of the burst: read while the process is still warming up. */
-const warmUpLogs = 3_000;
+const warmUpLogs = 6_000;
 const pollMs = 50;
 const deadlineMs = 30_000;
 
