@@ -23,7 +23,6 @@ beforeAll(async () => {
   postgres = await startPostgres();
   await migratePostgres(postgres.url);
   database = testPool(postgres.url);
-  database.on("error", () => undefined);
   world = await startApiUnderTest({ postgresUrl: postgres.url });
 });
 

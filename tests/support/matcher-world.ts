@@ -60,7 +60,6 @@ export async function createMatcherWorld(): Promise<MatcherWorld> {
   const url = engines.postgres?.url ?? "";
   await migratePostgres(url);
   const database = testPool(url);
-  database.on("error", () => undefined);
   await database.query("INSERT INTO users (id, email) VALUES ('usr_test', 'test@example.com')");
   const writes = new Map(topology.topics.map((topic) => [topic.name, topic]));
   const kafka = createKafka({
