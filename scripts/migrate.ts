@@ -2,40 +2,22 @@ import {
   chainVariables,
   clickhouseVariables,
   describeVariables,
-  integerText,
   kafkaVariables,
   loadConfig,
   postgresVariables,
 } from "@ethhook/kit";
 import { Command } from "commander";
-import { z } from "zod";
 import { runCommand } from "./command.ts";
 import { migrateClickHouse } from "./migrate/clickhouse.ts";
 import { migratePostgres } from "./migrate/postgres.ts";
+import { migrateVariables } from "./migrate/variables.ts";
 
-const days = integerText({ min: 1, max: 3_650 });
-const ownVariables = {
-  CLICKHOUSE_KAFKA_BROKERS: {
-    ...kafkaVariables.KAFKA_BROKERS,
-    help: "Brokers as ClickHouse reaches them, when that differs from KAFKA_BROKERS (in a container network).",
-  },
-  CLICKHOUSE_KAFKA_COLLECTION: {
-    schema: z.string().regex(/^([a-z_][a-z0-9_]*)?$/, "expected the name of a named collection"),
-    default: "",
-    help: "Named collection of the ClickHouse server with brokers and credentials, instead of a list of brokers.",
-  },
-  CLICKHOUSE_LOGS_DAYS: {
-    schema: days,
-    default: "90",
-    help: "Days that ClickHouse keeps logs after their arrival.",
-  },
-  CLICKHOUSE_ATTEMPTS_DAYS: {
-    schema: days,
-    default: "30",
-    help: "Days that ClickHouse keeps webhooks and attempts after their arrival.",
-  },
-} as const;
-const clickhouseConfig = { ...clickhouseVariables, ...kafkaVariables, ...chainVariables, ...ownVariables };
+const clickhouseConfig = {
+  ...clickhouseVariables,
+  ...kafkaVariables,
+  ...chainVariables,
+  ...migrateVariables,
+};
 
 const program = new Command("npm run migrate --")
   .description(

@@ -11,6 +11,10 @@ import type { Engine, EngineOptions } from "./types.ts";
 export interface ClickHouseOptions extends EngineOptions {
   /** Port of the native protocol; 0 or absent: a free one. */
   readonly nativePort?: number;
+  /** A server's configuration, with the `config.d` beside it and the users it names. Default: ours, for a machine of one's own. */
+  readonly configFile?: string;
+  /** What the configuration reads `from_env`. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface ClickHouseEngine extends Engine {
@@ -24,7 +28,12 @@ const serveForEver = [
   "SELECT sleepEachRow(1) FROM system.numbers FORMAT Null SETTINGS function_sleep_max_microseconds_per_block=10000000000000, max_block_size=1",
 ].join("; ");
 
-/** A ClickHouse server (HTTP and native) from the `chdb` library. It has no users: `default`, no password. */
+const ownConfig = fileURLToPath(new URL("../clickhouse/config.d/ethhook.xml", import.meta.url));
+
+/**
+ * A ClickHouse server (HTTP and native) from the `chdb` library. Without a configuration that names users it has one: `default`, with no
+ * password.
+ */
 export async function startClickHouse(options: ClickHouseOptions = {}): Promise<ClickHouseEngine> {
   const libc = process.platform === "linux" ? "-gnu" : "";
   const library = join(
@@ -46,7 +55,7 @@ export async function startClickHouse(options: ClickHouseOptions = {}): Promise<
       "--disable-warning=ExperimentalWarning",
       fileURLToPath(new URL("clickhouse-process.ts", import.meta.url)),
       library,
-      `--config-file=${fileURLToPath(new URL("../clickhouse/config.d/ethhook.xml", import.meta.url))}`,
+      `--config-file=${options.configFile ?? ownConfig}`,
       `--path=${data}`,
       `--http_port=${port}`,
       `--tcp_port=${nativePort}`,
@@ -57,6 +66,7 @@ export async function startClickHouse(options: ClickHouseOptions = {}): Promise<
     logPath: join(folder.path, "clickhouse.log"),
     keepsLog: options.dataDir !== undefined,
     endSignal: "TERM",
+    ...(options.env === undefined ? {} : { env: options.env }),
   });
   const url = `http://127.0.0.1:${port}`;
   await folder.discardOnError(() => untilReady(engine, () => clickHouseAnswers(url)));

@@ -11,6 +11,8 @@ export interface ProcessSpec {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd?: string;
+  /** Beside the environment of this process. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly user?: { readonly uid: number; readonly gid: number };
   readonly logPath: string;
   /** False when the log goes away with a temp folder, so a message must not send anyone there. */
@@ -58,6 +60,7 @@ export async function spawnEngine(spec: ProcessSpec): Promise<EngineProcess> {
     spec.args,
     {
       cwd: spec.cwd ?? dirname(spec.logPath),
+      env: { ...process.env, ...spec.env },
       output: log,
       // Its own session: Ctrl-C reaches only us, and services stop before their engines.
       detached: true,

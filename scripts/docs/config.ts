@@ -10,13 +10,15 @@ export interface ServiceReference {
 /**
  * @param common variables that every service has.
  * @param services by name; what they have in common is left out of theirs.
+ * @param commands variables that only a command has, by how it is called.
  */
 export function configDocument(
   common: Variables,
   services: Readonly<Record<string, ServiceReference>>,
+  commands: Readonly<Record<string, Variables>>,
 ): string {
   const ports = Object.entries(services).map(([name, { port }]) => `${name} ${port}`);
-  return document("Configuration", "each service's `src/config.ts`", [
+  return document("Configuration", "each service's `src/config.ts`, and what commands have beside it", [
     "Services read environment variables, once, when they start. An empty variable counts as absent. Every problem is" +
       " reported together, and the process exits with 1. `node services/<name>/src/main.ts --help` prints the same.",
     "## Every service",
@@ -26,6 +28,11 @@ export function configDocument(
       const own = Object.entries(variables).filter(([variable]) => !(variable in common));
       return [`## ${name}`, variablesTable(Object.fromEntries(own))];
     }),
+    ...Object.entries(commands).flatMap(([command, variables]) => [
+      `## ${code(command)}`,
+      "Beside the addresses of the servers, which it reads as the services do.",
+      variablesTable(variables),
+    ]),
   ]);
 }
 

@@ -15,6 +15,7 @@ import {
   logCodec,
 } from "@ethhook/schemas";
 import { builtInChains, createTopology, metricCatalogue } from "@ethhook/topology";
+import { migrateVariables } from "../migrate/variables.ts";
 import { configDocument } from "./config.ts";
 import { errorsDocument } from "./errors.ts";
 import { withExamples } from "./examples.ts";
@@ -38,6 +39,7 @@ export function documents(): Readonly<Record<string, string>> {
         delivery: { variables: delivery, port: 9466 },
         api: { variables: api, port: 3000 },
       },
+      { "npm run migrate": migrateVariables },
     ),
     "ERRORS.md": errorsDocument(errorCatalogue),
     "MESSAGES.md": messagesDocument(

@@ -87,12 +87,12 @@ async function bothSaw(
   ids: readonly string[],
   ...seen: readonly [logs: ReadonlyMap<string, number>, deliveries: ReadonlyMap<string, number>]
 ): Promise<void> {
-  const missing = (): number[] => seen.map((one) => ids.filter((id) => !one.has(id)).length);
+  const missing = (): string[][] => seen.map((one) => ids.filter((id) => !one.has(id)));
   for (const until = monotonicMs() + patienceMs; monotonicMs() < until;) {
-    if (missing().every((count) => count === 0)) return;
+    if (missing().every((some) => some.length === 0)) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  const [logs, deliveries] = missing();
+  const [logs, deliveries] = missing().map((some) => `${some.length} (${some.slice(0, 3).join(", ")})`);
   throw new Error(
     `of ${ids.length} logs written, ${logs} were not read again and ${deliveries} were not delivered`,
   );
