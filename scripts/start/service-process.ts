@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { spawnGuarded } from "@ethhook/infra";
 import { PipelineError } from "@ethhook/schemas";
 import { lastWords } from "./last-words.ts";
-import { compileCachePath, nodeFlags } from "./node-flags.ts";
+import { compileCachePath, nodeEnvironment, nodeFlags } from "./node-settings.ts";
 
 export interface ServiceSpec {
   readonly name: string;
@@ -70,7 +70,7 @@ export function startServiceProcess(spec: ServiceSpec): ServiceProcess {
       process.execPath,
       [...nodeFlags, spec.mainPath, ...(spec.args ?? [])],
       {
-        env: { NODE_COMPILE_CACHE: fileURLToPath(compileCachePath), ...spec.env },
+        env: { ...nodeEnvironment, NODE_COMPILE_CACHE: fileURLToPath(compileCachePath), ...spec.env },
         output: log,
         // Its own session: Ctrl-C reaches only this process, which ends the services in order.
         detached: true,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Ajv } from "ajv";
 import { beforeAll, describe, expect, it } from "vitest";
-import { nodeFlags } from "@ethhook/scripts/node-flags";
+import { nodeEnvironment, nodeFlags } from "@ethhook/scripts/node-settings";
 import { readCompose, type ComposeService } from "../support/compose.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -152,10 +152,12 @@ describe("the image", () => {
     expect(missing).toEqual([]);
   });
 
-  it("runs a service with the flags that it was measured with, and fills the compile cache with the same: it is kept by them", () => {
+  it("runs a service with the settings that it was measured with, and fills the compile cache with the same: it is kept by them", () => {
     const flags = nodeFlags.map((flag) => `"${flag}"`).join(", ");
     expect(dockerfile).toContain(`ENTRYPOINT ["node", "--disable-warning=ExperimentalWarning", ${flags}]`);
     expect(dockerfile).toContain(`node --disable-warning=ExperimentalWarning ${nodeFlags.join(" ")} \\\n`);
+    for (const [name, value] of Object.entries(nodeEnvironment))
+      expect(dockerfile).toContain(`ENV ${name}=${value}\n`);
   });
 
   it("leaves the engines out, runs the project's Node, and not as root", () => {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { nodeEnvironment, nodeFlags } from "@ethhook/scripts/node-settings";
 
 const main = fileURLToPath(new URL("../../services/ingestor/src/main.ts", import.meta.url));
 const outputLinesMax = 5_000;
@@ -22,8 +23,9 @@ export interface IngestorProcess {
 }
 
 export function startIngestorProcess(env: Readonly<Record<string, string>>): IngestorProcess {
-  const child: ChildProcess = spawn(process.execPath, [main], {
+  const child: ChildProcess = spawn(process.execPath, [...nodeFlags, main], {
     env: {
+      ...nodeEnvironment,
       PATH: process.env["PATH"] ?? "",
       NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
       HTTP_PORT: "0",

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { createKafka, createLogger } from "@ethhook/kit";
+import { nodeFlags } from "@ethhook/scripts/node-settings";
 import { startKafka } from "@ethhook/infra";
 import { builtInChains, type Chain, createTopology, logPartitions } from "@ethhook/topology";
 import { startIngestorProcess } from "../../support/ingestor-process.ts";
@@ -120,7 +121,8 @@ async function fillCompileCache(started: AsyncDisposableStack): Promise<string> 
   const folder = await mkdtemp(join(tmpdir(), "ethhook-bench-"));
   started.defer(() => rm(folder, { recursive: true, force: true }));
   const main = fileURLToPath(new URL("../../../services/ingestor/src/main.ts", import.meta.url));
-  await promisify(execFile)(process.execPath, [main, "--help"], { env: { NODE_COMPILE_CACHE: folder } });
+  const fill = [...nodeFlags, main, "--help"];
+  await promisify(execFile)(process.execPath, fill, { env: { NODE_COMPILE_CACHE: folder } });
   return folder;
 }
 
