@@ -101,7 +101,7 @@ function variablesOf(chain: Chain, insecure: boolean, checks: ChainSettings["che
     [`${prefix}_PROOF`]: {
       schema: proofText(chain, checks),
       default: "bloom",
-      help: `bloom: the logs of ${chain.name} must make up the header's bloom. receipts: their receipts must hash to its receiptsRoot.`,
+      help: `bloom: the logs of ${chain.name} must make up the header's bloom. receipts: their receipts must hash to its receiptsRoot, for which they are in memory together: 850 MB for a block of 150 MB.`,
     },
     [`${prefix}_CHECKS`]: {
       schema: checksText,
