@@ -101,8 +101,8 @@ export const errorCatalogue = {
     action: "Do what the message says; nothing was changed by the refused step.",
   },
   REPLAY_REFUSED: {
-    meaning: "A replay or redrive cannot be done as it was asked for.",
-    action: "Do what the message says; `npm run replay -- --help` has examples.",
+    meaning: "A replay, redrive or audit cannot be done as it was asked for.",
+    action: "Do what the message says; the command's `--help` has examples.",
   },
   GROUP_UNKNOWN: {
     meaning: "A consumer group that a command was asked about is neither declared nor known to the broker.",

@@ -2,6 +2,7 @@ import { createClient } from "@clickhouse/client";
 import { startReceiver, type Receipt, type Receiver } from "@ethhook/scripts/demo-receiver";
 import { builtInChains } from "@ethhook/topology";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { runCommand } from "../support/command.ts";
 import { readLogs } from "../support/read-topics.ts";
 import { logsOf, readRecordedBlock, type RecordedBlock } from "../support/recorded-blocks.ts";
 import { startRecordedChain, type RecordedChain } from "../support/recorded-chain.ts";
@@ -17,21 +18,24 @@ let chain: RecordedChain;
 let receiver: Receiver;
 let recorded: RecordedBlock;
 let endpointId: string;
-const receipts: Receipt[] = [];
+/** By the path of the endpoint. */
+const receipts: Record<"/each" | "/block", Receipt[]> = { "/each": [], "/block": [] };
 
 beforeAll(async () => {
   recorded = await readRecordedBlock("ethereum", 18_000_000);
   chain = await startRecordedChain({ chainId: ethereum.id, blocks: [recorded] });
-  receiver = await startReceiver((receipt) => receipts.push(receipt));
+  receiver = await startReceiver((receipt) => receipts[receipt.path as keyof typeof receipts].push(receipt));
   path = await startWholePath();
   const api = await path.newUser(await path.start("api"));
   const { id: applicationId } = await api("createApplication", { body: { name: "e2e" } });
-  const endpoint = await api("createEndpoint", {
-    params: { applicationId },
-    body: { url: `${receiver.url}/all`, filter: { chains: ["ethereum"] } },
-  });
-  endpointId = endpoint.id;
-  receiver.trust("/all", endpoint.secret);
+  const create = async (path: keyof typeof receipts, batch: "none" | "block"): Promise<string> => {
+    const body = { url: receiver.url + path, filter: { chains: ["ethereum"] }, delivery: { batch } };
+    const { id, secret } = await api("createEndpoint", { params: { applicationId }, body });
+    receiver.trust(path, secret);
+    return id;
+  };
+  endpointId = await create("/each", "none");
+  await create("/block", "block");
   await Promise.all([path.start("matcher"), path.start("delivery")]);
   await path.start("ingestor", { ETHEREUM_WS_URL: chain.wsUrl });
 });
@@ -41,6 +45,10 @@ afterAll(async () => {
   await receiver?.stop();
   await chain?.stop();
 });
+
+interface AuditReport {
+  readonly webhooks: { readonly pending: number };
+}
 
 /** What the chain says of a log: the fields that must come through unchanged. */
 interface ChainFields {
@@ -99,15 +107,15 @@ test("all 291 logs of block 18,000,000 stand in the topic as the receipts have t
 test("each of them arrives as a signed webhook, once, with every field of its receipt", async () => {
   await until(
     "every webhook",
-    () => receipts.length,
+    () => receipts["/each"].length,
     (received) => received >= logCount,
     30_000,
   );
-  const bodies = receipts.map(({ body }) => JSON.parse(body) as { type: string; data: ChainFields });
+  const each = receipts["/each"];
+  const bodies = each.map(({ body }) => JSON.parse(body) as { type: string; data: ChainFields });
   expect(chainFields(bodies.map(({ data }) => data))).toEqual(inReceipts());
   expect(new Set(bodies.map(({ type }) => type))).toEqual(new Set(["log.new"]));
-  expect(new Set(receipts.map(({ webhookId }) => webhookId)).size).toBe(logCount);
-  expect(receiver.totals()).toEqual({ requests: 291, webhooks: 291, duplicates: 0, refused: 0 });
+  expect(new Set(each.map(({ webhookId }) => webhookId)).size).toBe(logCount);
   expect(bodies[0]?.data).toMatchObject({
     endpointId,
     chain: "ethereum",
@@ -116,8 +124,25 @@ test("each of them arrives as a signed webhook, once, with every field of its re
   });
 });
 
+test("whoever asked for blocks is told all of them in a few POSTs, each signed as one", async () => {
+  const eventsOf = ({ body }: Receipt) =>
+    (JSON.parse(body) as { data: { events: { data: ChainFields }[] } }).data.events;
+  const blocks = await until(
+    "every event",
+    () => receipts["/block"],
+    (posts) => posts.flatMap(eventsOf).length >= logCount,
+    30_000,
+  );
+  expect(chainFields(blocks.flatMap(eventsOf).map(({ data }) => data))).toEqual(inReceipts());
+  // 200 events go into one POST at most, and 256 KiB.
+  expect(blocks.length).toBeLessThanOrEqual(3);
+  // The receiver takes only what is signed.
+  const posts = logCount + blocks.length;
+  expect(receiver.totals()).toEqual({ requests: posts, webhooks: posts, duplicates: 0, refused: 0 });
+});
+
 test("each of them is a row in ClickHouse with the same fields, and so are its delivery and attempt", async () => {
-  const db = createClient({ url: path.clickhouseUrl, database: "ethhook" });
+  const db = createClient({ url: path.urls.CLICKHOUSE_URL, database: "ethhook" });
   const rows = async <T>(query: string): Promise<T[]> =>
     (await db.query({ query, format: "JSONEachRow" })).json<T>();
   try {
@@ -140,6 +165,26 @@ test("each of them is a row in ClickHouse with the same fields, and so are its d
   }
 });
 
+test("the audit finds every webhook delivered, those that travelled in a batch too", async () => {
+  const block = ["--chain", "ethereum", "--from", "block:18000000", "--to", "end"];
+  const report = await until(
+    "the audit",
+    async () => {
+      const { code, stdout, stderr } = await runCommand("audit", [...block, "--json"], { ...path.urls });
+      if (code === 1) throw new Error(stderr);
+      return { code, ...(JSON.parse(stdout) as AuditReport) };
+    },
+    (found) => found.code !== 0 || found.webhooks.pending === 0,
+    60_000,
+  );
+  expect(report).toMatchObject({
+    code: 0,
+    logs: { counted: logCount, found: logCount },
+    webhooks: { expected: 2 * logCount, delivered: 2 * logCount, lost: 0 },
+    problems: [],
+  });
+});
+
 test("no service ended on the way", () => {
   expect(path.notices).toEqual([]);
 });
@@ -155,4 +200,4 @@ const selectLogs = `
 const countLogs = "SELECT toUInt32(count()) AS rows FROM logs FINAL WHERE chain_id = 1";
 const countDelivered = `
   SELECT toUInt32(count()) AS delivered, toUInt32(uniqExact(webhook_id)) AS ids
-  FROM attempts FINAL INNER JOIN deliveries FINAL USING (webhook_id) WHERE outcome = 'delivered'`;
+  FROM attempts FINAL INNER JOIN deliveries FINAL USING (webhook_id) WHERE outcome = 'delivered' AND empty(attempts.batch)`;

@@ -17,8 +17,8 @@ import { testKafka } from "./kafka.ts";
 export interface WholePath {
   readonly kafka: KafkaClient;
   readonly topology: Topology;
-  readonly clickhouseUrl: string;
-  readonly databaseUrl: string;
+  /** Where its engines are: what a command of this project needs in its environment. */
+  readonly urls: EngineUrls;
   /** Sentences of services that ended although nobody asked them to. */
   readonly notices: readonly string[];
   /** Starts a service with further settings, and resolves when it is ready. */
@@ -51,7 +51,7 @@ export async function startWholePath(): Promise<WholePath> {
   }
 }
 
-type EngineUrls = Readonly<Record<"KAFKA_BROKERS" | "DATABASE_URL" | "CLICKHOUSE_URL", string>>;
+export type EngineUrls = Readonly<Record<"KAFKA_BROKERS" | "DATABASE_URL" | "CLICKHOUSE_URL", string>>;
 
 async function prepare(stack: AsyncDisposableStack, logs: string, urls: EngineUrls): Promise<WholePath> {
   const topology = createTopology(builtInChains);
@@ -78,8 +78,7 @@ async function prepare(stack: AsyncDisposableStack, logs: string, urls: EngineUr
   return {
     kafka,
     topology,
-    clickhouseUrl: urls.CLICKHOUSE_URL,
-    databaseUrl: urls.DATABASE_URL,
+    urls,
     notices,
     async start(name, env = {}) {
       const port = await anyFreePort();
