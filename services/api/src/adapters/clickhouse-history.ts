@@ -9,7 +9,7 @@ const deliveryColumns = `
   toUInt32(chain_id) AS chainId, toUInt32(block_number) AS blockNumber, ${hexText("block_hash")} AS blockHash,
   ${instantText("block_time")} AS blockTime, ${hexText("transaction_hash")} AS transactionHash, log_index AS logIndex,
   ${hexText("contract")} AS contractText, finality, format, toUInt32(filter_version) AS filterVersion, why,
-  ${instantMsText("seen_at")} AS seenAt, ${instantMsText("matched_at")} AS matchedAt`;
+  ${instantMsText("seen_at")} AS seenAt, ${instantMsText("matched_at")} AS matchedAt, precedence`;
 
 const attemptColumns = `
   attempt_id AS attemptId, webhook_id AS webhookId, endpoint_id AS endpointId, application_id AS applicationId,
@@ -18,7 +18,11 @@ const attemptColumns = `
   first_byte_ms AS firstByteMs, total_ms AS totalMs, e2e_ms AS e2eMs,
   if(next_attempt_at IS NULL, NULL, ${instantMsText("assumeNotNull(next_attempt_at)")}) AS nextAttemptAt, origin`;
 
-type FoundDelivery = Omit<DeliveryResource, keyof Outcome | "contract"> & { readonly contractText: string };
+type FoundDelivery = Omit<DeliveryResource, keyof Outcome | "contract"> & {
+  readonly contractText: string;
+  /** Of several rows of a webhook, the one with the highest stays. */
+  readonly precedence: number;
+};
 type Outcome = Pick<DeliveryResource, "status" | "attempts" | "lastAttemptAt" | "lastStatusCode">;
 
 /** A search as SQL: conditions and the parameters that they name. */
@@ -50,7 +54,7 @@ export function createClickHouseHistory(db: ClickHouse): DeliveryHistory {
       { userId, first: firstPostMs(oldestMs), ids: found.map(({ webhookId }) => webhookId) },
     );
     const outcomes = new Map(rows.map((row) => [row.webhookId, row]));
-    return found.map(({ contractText, ...delivery }) => {
+    return found.map(({ contractText, precedence: _, ...delivery }) => {
       return { ...delivery, contract: contractText, ...(outcomes.get(delivery.webhookId) ?? untried) };
     });
   }
@@ -58,12 +62,12 @@ export function createClickHouseHistory(db: ClickHouse): DeliveryHistory {
   const attemptsWhere = (userId: string, { where, params }: Search, limit: number) =>
     withoutRepeats<AttemptResource>(
       limit,
-      ({ attemptId }) => attemptId,
-      (once) =>
+      { idOf: ({ attemptId }) => attemptId, precedenceOf: () => 0 },
+      (rows, once) =>
         db.rows<AttemptResource>(
           `SELECT ${attemptColumns} FROM attempts WHERE user_id = {userId:String} AND (${where})
-         ORDER BY started_at DESC, attempt_id DESC ${once ? "LIMIT 1 BY started_at, attempt_id" : ""} LIMIT {limit:UInt32}`,
-          { ...params, userId, limit },
+         ORDER BY started_at DESC, attempt_id DESC ${once ? "LIMIT 1 BY started_at, attempt_id" : ""} LIMIT {rows:UInt32}`,
+          { ...params, userId, rows },
         ),
     );
 
@@ -82,14 +86,14 @@ export function createClickHouseHistory(db: ClickHouse): DeliveryHistory {
       });
       const found = await withoutRepeats<FoundDelivery>(
         limit,
-        (row) => row.webhookId,
-        (once) =>
+        { idOf: (row) => row.webhookId, precedenceOf: (row) => row.precedence },
+        (rows, once) =>
           db.rows<FoundDelivery>(
             `SELECT ${deliveryColumns} FROM deliveries
            WHERE user_id = {userId:String} AND ${search.where} ${statusCondition(status)}
-           ORDER BY block_time DESC, webhook_id DESC, precedence DESC
-           ${once ? "LIMIT 1 BY block_time, webhook_id" : ""} LIMIT {limit:UInt32}`,
-            { ...search.params, userId, limit, first: firstPostMs(window.sinceMs) },
+           ORDER BY block_time DESC, webhook_id DESC
+           ${once ? ", precedence DESC LIMIT 1 BY block_time, webhook_id" : ""} LIMIT {rows:UInt32}`,
+            { ...search.params, userId, rows, first: firstPostMs(window.sinceMs) },
           ),
       );
       return withOutcomes(userId, found);
@@ -106,7 +110,7 @@ export function createClickHouseHistory(db: ClickHouse): DeliveryHistory {
       ]);
       const [first] = found;
       if (first === undefined) return null;
-      const { body, contractText, ...row } = first;
+      const { body, contractText, precedence: _, ...row } = first;
       const delivery = { ...row, contract: contractText, ...outcomeOf(attempts) };
       return { delivery, body, attempts: attempts.toReversed() };
     },
@@ -126,18 +130,30 @@ export function createClickHouseHistory(db: ClickHouse): DeliveryHistory {
   };
 }
 
+interface Identity<T> {
+  idOf(row: T): string;
+  precedenceOf(row: T): number;
+}
+
 /**
- * A page without rows that stand twice. They are few, and gone after a merge, so the page is asked for as it stands; only if
- * leaving some out makes it too short it is asked for again, with each once, which reads the whole window.
+ * A page without rows that stand twice. They are few, and gone after a merge, so the page is asked for as it stands: in the order of
+ * the table's key and nothing else, or all of the window would be sorted. One row more shows whether the last one is there with all of
+ * its rows. Only if leaving some out makes the page too short it is asked for again, with each once, which reads the whole window.
  */
 async function withoutRepeats<T>(
   limit: number,
-  idOf: (row: T) => string,
-  ask: (once: boolean) => Promise<readonly T[]>,
+  { idOf, precedenceOf }: Identity<T>,
+  ask: (rows: number, once: boolean) => Promise<readonly T[]>,
 ): Promise<readonly T[]> {
-  const rows = await ask(false);
-  const unique = [...new Map(rows.toReversed().map((row) => [idOf(row), row])).values()].toReversed();
-  return unique.length < rows.length && rows.length === limit ? ask(true) : unique;
+  const rows = await ask(limit + 1, false);
+  const best = new Map<string, T>();
+  for (const row of rows) {
+    const known = best.get(idOf(row));
+    if (known === undefined || precedenceOf(row) > precedenceOf(known)) best.set(idOf(row), row);
+  }
+  if (rows.length <= limit) return [...best.values()];
+  const whole = [...best.values()].slice(0, -1);
+  return whole.length < limit ? ask(limit, true) : whole;
 }
 
 const untried: Outcome = { status: "pending", attempts: 0, lastAttemptAt: null, lastStatusCode: null };

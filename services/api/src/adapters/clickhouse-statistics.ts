@@ -59,19 +59,17 @@ export function createClickHouseStatistics(db: ClickHouse): StatisticsStore {
     );
     const open = openRows.map(({ at }) => at);
     const where = `${ofUser} AND ${chosen(query)}`;
+    const computed = `FROM ${kind.computed} FINAL WHERE ${where} AND ${inPeriod}`;
+    if (open.length === 0) return db.rows<T>(`SELECT ${select} ${computed} ${eachHour}`, params);
     const parts = [
-      `SELECT ${kind.columns} FROM ${kind.computed} FINAL WHERE ${where} AND ${inPeriod} AND NOT ${isOpen}`,
-      ...(open.length === 0
-        ? []
-        : [
-            `SELECT ${kind.columns} FROM ${kind.fromRows} WHERE ${where} AND ${fromFirstToLast} AND ${isOpen}`,
-          ]),
+      `SELECT ${kind.columns} ${computed} AND NOT ${isOpen}`,
+      `SELECT ${kind.columns} FROM ${kind.fromRows} WHERE ${where} AND ${fromFirstToLast} AND ${isOpen}`,
     ];
-    return db.rows<T>(`SELECT ${select} FROM (${parts.join(" UNION ALL ")}) GROUP BY hour WITH ROLLUP`, {
+    const bounds = { first: Math.min(...open), last: Math.max(...open) };
+    return db.rows<T>(`SELECT ${select} FROM (${parts.join(" UNION ALL ")}) ${eachHour}`, {
       ...params,
+      ...bounds,
       open,
-      first: Math.min(...open, Number(params["until"])),
-      last: Math.max(...open, Number(params["since"])),
     });
   }
 
@@ -97,6 +95,7 @@ export function createClickHouseStatistics(db: ClickHouse): StatisticsStore {
   };
 }
 
+const eachHour = "GROUP BY hour WITH ROLLUP";
 const ofUser = "user_id = {userId:String}";
 const inPeriod = "hour >= fromUnixTimestamp({since:Int64}) AND hour < fromUnixTimestamp({until:Int64})";
 const isOpen = "has({open:Array(UInt32)}, toUnixTimestamp(hour))";
