@@ -54,9 +54,7 @@ export function createClickHouseHistory(db: ClickHouse): DeliveryHistory {
       { userId, first: firstPostMs(oldestMs), ids: found.map(({ webhookId }) => webhookId) },
     );
     const outcomes = new Map(rows.map((row) => [row.webhookId, row]));
-    return found.map(({ contractText, precedence: _, ...delivery }) => {
-      return { ...delivery, contract: contractText, ...(outcomes.get(delivery.webhookId) ?? untried) };
-    });
+    return found.map((row) => ({ ...resourceOf(row), ...(outcomes.get(row.webhookId) ?? untried) }));
   }
 
   const attemptsWhere = (userId: string, { where, params }: Search, limit: number) =>
@@ -110,8 +108,8 @@ export function createClickHouseHistory(db: ClickHouse): DeliveryHistory {
       ]);
       const [first] = found;
       if (first === undefined) return null;
-      const { body, contractText, precedence: _, ...row } = first;
-      const delivery = { ...row, contract: contractText, ...outcomeOf(attempts) };
+      const { body, ...row } = first;
+      const delivery = { ...resourceOf(row), ...outcomeOf(attempts) };
       return { delivery, body, attempts: attempts.toReversed() };
     },
 
@@ -128,6 +126,11 @@ export function createClickHouseHistory(db: ClickHouse): DeliveryHistory {
       return attemptsWhere(userId, search, limit);
     },
   };
+}
+
+function resourceOf(found: FoundDelivery): Omit<DeliveryResource, keyof Outcome> {
+  const { contractText: contract, precedence: _, ...row } = found;
+  return { ...row, contract };
 }
 
 interface Identity<T> {
