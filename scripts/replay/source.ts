@@ -18,6 +18,12 @@ export type Candidates = AsyncIterable<readonly Candidate[]>;
 /** The next offset by place; a place without one is at its beginning. */
 export type Positions = Readonly<Record<string, number>>;
 
+/**
+ * What the fetches of all partitions may bring together. They are compressed, to a tenth or less, and in memory until their records are
+ * passed on.
+ */
+const fetchBytesMax = 4_194_304;
+
 /** Records of the plan from where the positions stand, oldest first. */
 export function recordsOf(
   plan: ReplayPlan,
@@ -29,10 +35,12 @@ export function recordsOf(
     from: Math.max(from, positions[place] ?? from),
     until,
   }));
+  const open = spans.filter(({ from, until }) => from < until);
+  const fetchBytes = Math.ceil(fetchBytesMax / Math.max(1, open.length));
   return mergeByTime(
-    spans
-      .filter(({ from, until }) => from < until)
-      .map(({ topic, partition, from, until }) => reader.read({ topic, partition }, from, until)),
+    open.map(({ topic, partition, from, until }) =>
+      reader.read({ topic, partition }, from, until, fetchBytes),
+    ),
   );
 }
 

@@ -9,7 +9,7 @@ import { clusterOf } from "./cluster.ts";
 import { newestVersion as newestFetch, oldestVersion as oldestFetch } from "./fetch/fetch-response.ts";
 import { type ConsumerGroup, ConsumerGroupClass } from "./group-hooks.ts";
 import { CompressionCodecs, CompressionTypes } from "./kafkajs.ts";
-import { RequestQueueClass } from "./patches.ts";
+import { ConnectionPoolClass, RequestQueueClass } from "./patches.ts";
 import {
   newestVersion as newestProduce,
   oldestVersion as oldestProduce,
@@ -42,7 +42,7 @@ test.each([
     "scheduleCheckPendingRequests|checkPendingRequests|scheduleRequestTimeoutCheck",
   ],
   ["src/network/connection.js", "broker-request.ts", "send"],
-  ["src/network/connectionPool.js", "broker-request.ts", "send"],
+  ["src/network/connectionPool.js", "broker-request.ts and patches.ts", "send|getConnection"],
   ["src/protocol/request.js", "broker-request.ts", "encode"],
 ])("%s, which %s relies on, is what was read", (file) => {
   const source = readFileSync(require.resolve(`kafkajs/${file}`));
@@ -118,6 +118,30 @@ test("a request without an answer is found by a look each second, that ends with
   } finally {
     vi.useRealTimers();
   }
+});
+
+test("requests that come together share the connection that is being opened, and open it again after a failure", async () => {
+  let attempts = 0;
+  let connected = false;
+  let fails = true;
+  const connection = {
+    isConnected: () => connected,
+    async connect() {
+      attempts += 1;
+      await new Promise((resolve) => setImmediate(resolve));
+      if (fails) throw new Error("refused");
+      connected = true;
+    },
+  };
+  const pool = Object.assign(Object.create(ConnectionPoolClass.prototype as object), {
+    pool: [connection],
+  }) as typeof ConnectionPoolClass.prototype;
+  const together = () => Promise.allSettled(Array.from({ length: 12 }, () => pool.getConnection(0)));
+  expect((await together()).map(({ status }) => status)).toEqual(Array(12).fill("rejected"));
+  expect(attempts).toBe(1);
+  fails = false;
+  expect((await together()).map(({ status }) => status)).toEqual(Array(12).fill("fulfilled"));
+  expect(attempts).toBe(2);
 });
 
 test("every codec of Kafka is registered", () => {

@@ -57,3 +57,30 @@ RequestQueueClass.prototype.scheduleRequestTimeoutCheck = function scheduleSlowl
     if (!this.isConnected()) this.destroy();
   }, timeoutCheckMs);
 };
+
+/** One of the two connections to a broker: the second one is for fetches, and opened by the first of them. */
+interface Connection {
+  isConnected(): boolean;
+  connect(): Promise<unknown>;
+}
+
+export const ConnectionPoolClass = require("kafkajs/src/network/connectionPool.js") as {
+  prototype: { pool: Connection[]; getConnection(index?: number): Promise<Connection> };
+};
+
+/** Connections that are being opened. */
+const opening = new WeakMap<Connection, Promise<unknown>>();
+
+/** The original opens another socket for each request that comes before the first one is connected, and loses all but the last. */
+ConnectionPoolClass.prototype.getConnection = async function getOnlyConnection(
+  this: { readonly pool: readonly Connection[] },
+  index = 0,
+): Promise<Connection> {
+  const connection = this.pool[index];
+  if (connection === undefined) throw new RangeError(`a pool has no connection ${index}`);
+  if (connection.isConnected()) return connection;
+  const opened = opening.get(connection) ?? connection.connect().finally(() => opening.delete(connection));
+  opening.set(connection, opened);
+  await opened;
+  return connection;
+};
