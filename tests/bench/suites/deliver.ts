@@ -174,10 +174,14 @@ function hanging({ load, many, few, delivery, engines, context }: Stage): Conten
 
 const hangingName = (hangs: number, of: number): string => `${hangs} of ${of} hang`;
 
+/** Idle is who had nothing to do for a while: what was sent before is settled, and fetches wait longer after five seconds. */
+const calmMs = 8_000;
+
 function idle({ delivery, context }: Stage): Contender {
   return {
     name: "idle",
     async run() {
+      await new Promise((resolve) => setTimeout(resolve, calmMs));
       const before = cpuSecondsOf(delivery);
       const startedMs = performance.now();
       await new Promise((resolve) => setTimeout(resolve, context.secondsPerRun * 1000));
