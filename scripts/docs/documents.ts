@@ -28,6 +28,8 @@ export const documentsFolder = fileURLToPath(new URL("../..", import.meta.url));
 
 const { HTTP_HOST, HTTP_PORT } = httpVariables(0);
 
+const likeKafkaBrokers = { ...migrateVariables.CLICKHOUSE_KAFKA_BROKERS, default: "KAFKA_BROKERS" };
+
 /** Every document that is made from data: file name → text. */
 export function documents(): Readonly<Record<string, string>> {
   return {
@@ -39,7 +41,7 @@ export function documents(): Readonly<Record<string, string>> {
         delivery: { variables: delivery, port: 9466 },
         api: { variables: api, port: 3000 },
       },
-      { "npm run migrate": migrateVariables },
+      { "npm run migrate": { ...migrateVariables, CLICKHOUSE_KAFKA_BROKERS: likeKafkaBrokers } },
     ),
     "ERRORS.md": errorsDocument(errorCatalogue),
     "MESSAGES.md": messagesDocument(

@@ -7,7 +7,7 @@ const days = integerText({ min: 1, max: 3_650 });
 export const migrateVariables = {
   CLICKHOUSE_KAFKA_BROKERS: {
     ...kafkaVariables.KAFKA_BROKERS,
-    help: "Brokers as ClickHouse reaches them, when that differs from KAFKA_BROKERS (in a container network).",
+    help: "Brokers as ClickHouse reaches them where that differs: in a container network they have other names.",
   },
   CLICKHOUSE_KAFKA_COLLECTION: {
     schema: z.string().regex(/^([a-z_][a-z0-9_]*)?$/, "expected the name of a named collection"),

@@ -134,8 +134,9 @@ test("whoever asked for blocks is told all of them in a few POSTs, each signed a
     30_000,
   );
   expect(chainFields(blocks.flatMap(eventsOf).map(({ data }) => data))).toEqual(inReceipts());
-  // 200 events go into one POST at most, and 256 KiB.
-  expect(blocks.length).toBeLessThanOrEqual(3);
+  // How few depends on how fast they come; 200 events go into one at most.
+  expect(blocks.length).toBeLessThan(logCount / 10);
+  expect(Math.max(...blocks.map((post) => eventsOf(post).length))).toBeLessThanOrEqual(200);
   // The receiver takes only what is signed.
   const posts = logCount + blocks.length;
   expect(receiver.totals()).toEqual({ requests: posts, webhooks: posts, duplicates: 0, refused: 0 });

@@ -141,22 +141,30 @@ interface Identity<T> {
 /**
  * A page without rows that stand twice. They are few, and gone after a merge, so the page is asked for as it stands: in the order of
  * the table's key and nothing else, or all of the window would be sorted. One row more shows whether the last one is there with all of
- * its rows. Only if leaving some out makes the page too short it is asked for again, with each once, which reads the whole window.
+ * its rows. If leaving some out makes the page too short, more rows are asked for, and at last each once, which reads the whole window.
  */
 async function withoutRepeats<T>(
   limit: number,
-  { idOf, precedenceOf }: Identity<T>,
+  identity: Identity<T>,
   ask: (rows: number, once: boolean) => Promise<readonly T[]>,
 ): Promise<readonly T[]> {
-  const rows = await ask(limit + 1, false);
+  for (const count of [limit + 1, limit * 4]) {
+    const rows = await ask(count, false);
+    const best = bestOf(rows, identity);
+    if (rows.length < count) return best.slice(0, limit);
+    if (best.length > limit) return best.slice(0, limit);
+  }
+  return ask(limit, true);
+}
+
+/** Of each id the row of the highest precedence, in the order of the rows. */
+function bestOf<T>(rows: readonly T[], { idOf, precedenceOf }: Identity<T>): T[] {
   const best = new Map<string, T>();
   for (const row of rows) {
     const known = best.get(idOf(row));
     if (known === undefined || precedenceOf(row) > precedenceOf(known)) best.set(idOf(row), row);
   }
-  if (rows.length <= limit) return [...best.values()];
-  const whole = [...best.values()].slice(0, -1);
-  return whole.length < limit ? ask(limit, true) : whole;
+  return [...best.values()];
 }
 
 const untried: Outcome = { status: "pending", attempts: 0, lastAttemptAt: null, lastStatusCode: null };

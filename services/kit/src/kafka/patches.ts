@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 
 /**
  * Corrections to kafkajs 2.2.4, which is no longer maintained and pinned exactly. Each names the fault it repairs;
- * `patches.test.ts` fails when the code that they replace changes.
+ * `kafkajs.test.ts` fails when the code that they replace changes.
  */
 const require = createRequire(import.meta.url);
 

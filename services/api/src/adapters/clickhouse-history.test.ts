@@ -1,0 +1,65 @@
+import { expect, test } from "vitest";
+import { createClickHouseHistory } from "./clickhouse-history.ts";
+
+interface Row {
+  readonly webhookId: string;
+  readonly precedence: number;
+  readonly why: string;
+}
+
+const window = { sinceMs: 0, untilMs: 1, before: null };
+const match = (n: number): Row => ({ webhookId: `msg_${n}`, precedence: 2, why: "match" });
+const replay = (n: number): Row => ({ webhookId: `msg_${n}`, precedence: 0, why: "replay" });
+
+/** A table of these rows, in the order of its key; what was asked of it, as `rows` or `rows each once`. */
+function historyOf(rows: readonly Row[]) {
+  const asked: string[] = [];
+  const history = createClickHouseHistory({
+    async rows<T>(query: string, params: Readonly<Record<string, unknown>>): Promise<T[]> {
+      if (query.includes("FROM attempts")) return [];
+      const limit = Number(params["rows"]);
+      const once = query.includes("LIMIT 1 BY");
+      asked.push(once ? `${limit} each once` : String(limit));
+      const best = rows.filter(({ webhookId, precedence }) =>
+        rows.every((other) => other.webhookId !== webhookId || other.precedence <= precedence),
+      );
+      const found = (once ? best : rows).slice(0, limit);
+      return found.map((row) => ({
+        ...row,
+        contractText: "0x",
+        blockTime: "2026-01-01T00:00:00.000Z",
+      })) as T[];
+    },
+    close: async () => undefined,
+  });
+  const page = async (limit: number): Promise<string[]> => {
+    const found = await history.searchDeliveries("usr_a", { limit }, window, limit);
+    return found.map(({ webhookId, why }) => `${webhookId} ${why}`);
+  };
+  return { page, asked };
+}
+
+test("a full page without repeats is one question", async () => {
+  const { page, asked } = historyOf([match(1), match(2), match(3)]);
+  expect(await page(2)).toEqual(["msg_1 match", "msg_2 match"]);
+  expect(asked).toEqual(["3"]);
+});
+
+test("the match is shown, whichever of a webhook's rows comes first", async () => {
+  const { page, asked } = historyOf([replay(1), match(1), match(2), replay(2)]);
+  expect(await page(10)).toEqual(["msg_1 match", "msg_2 match"]);
+  expect(asked).toEqual(["11"]);
+});
+
+test("a page that ends between the rows of a webhook shows its match", async () => {
+  const { page, asked } = historyOf([match(1), replay(2), match(2), match(3), match(4)]);
+  expect(await page(2)).toEqual(["msg_1 match", "msg_2 match"]);
+  expect(asked).toEqual(["3", "8"]);
+});
+
+test("where most rows are repeats, each is asked for once", async () => {
+  const rows = [1, 2, 3].flatMap((n) => [replay(n), replay(n), replay(n), replay(n), match(n)]);
+  const { page, asked } = historyOf(rows);
+  expect(await page(2)).toEqual(["msg_1 match", "msg_2 match"]);
+  expect(asked).toEqual(["3", "8", "2 each once"]);
+});
