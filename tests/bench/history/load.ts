@@ -43,7 +43,8 @@ export async function loadFromTopics(
     (rows) => rows >= filled.deliveries,
   );
   await addOlderWebhooks(db, filled);
-  await settle(db, progress);
+  progress("ClickHouse: waiting for statistics and merges");
+  await settled(db);
   const sizes = await tableBytes(db);
   const bytesPerRow = (table: string, rows: number) => (sizes.get(table) ?? 0) / rows;
   const logBytesPerRow = bytesPerRow("logs", filled.logs);
@@ -73,8 +74,7 @@ async function addOlderWebhooks(db: Stage["db"], { deliveriesFromMs }: Filled): 
 }
 
 /** Waits until hours are computed and parts are merged: the state in which a server stands most of the time. */
-async function settle(db: Stage["db"], progress: (line: string) => void): Promise<void> {
-  progress("ClickHouse: waiting for statistics and merges");
+export async function settled(db: Stage["db"]): Promise<void> {
   const open = (table: string) =>
     `SELECT count() FROM (SELECT hour FROM ${table} GROUP BY user_id, hour HAVING max(touched_at) > max(computed_at))`;
   // The refresh marks what it computed as 30 s older, so the hours of the last rows stay open for one more.

@@ -139,20 +139,20 @@ interface Identity<T> {
 }
 
 /**
- * A page without rows that stand twice. They are few, and gone after a merge, so the page is asked for as it stands: in the order of
- * the table's key and nothing else, or all of the window would be sorted. One row more shows whether the last one is there with all of
- * its rows. If leaving some out makes the page too short, more rows are asked for, and at last each once, which reads the whole window.
+ * A page without rows that stand twice, as after a release or a replay until ClickHouse merges them. The page is asked for as it
+ * stands: in the order of the table's key and nothing else, or all of the window would be sorted. Twice the rows are enough where each
+ * stands twice; one more shows whether the last one is there with all of its rows. If that makes no full page, more are asked for, and
+ * at last each once, which reads the whole window.
  */
 async function withoutRepeats<T>(
   limit: number,
   identity: Identity<T>,
   ask: (rows: number, once: boolean) => Promise<readonly T[]>,
 ): Promise<readonly T[]> {
-  for (const count of [limit + 1, limit * 4]) {
+  for (const count of [limit * 2 + 1, limit * 8]) {
     const rows = await ask(count, false);
     const best = bestOf(rows, identity);
-    if (rows.length < count) return best.slice(0, limit);
-    if (best.length > limit) return best.slice(0, limit);
+    if (rows.length < count || best.length > limit) return best.slice(0, limit);
   }
   return ask(limit, true);
 }
