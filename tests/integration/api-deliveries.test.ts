@@ -263,7 +263,7 @@ test("rows that stand twice, as after a redelivery, are shown and counted once",
     await db.command({ query: `INSERT INTO ${table} SELECT ${columns} FROM ${table}` });
   }
   expect(await ask()).toEqual(before);
-  // Whether the page ends between the rows of a webhook or behind them.
+  // Full pages, too, begin with the same webhooks.
   for (const limit of [1, 2]) {
     const { items } = await search(`/v1/deliveries?limit=${limit}`);
     expect(items).toEqual(before[0].items.slice(0, limit));
