@@ -491,7 +491,7 @@ CREATE MATERIALIZED VIEW attempts_rows TO attempts AS SELECT
   if(isNull(tlsMs), NULL, toDecimal64(least(greatest(ifNull(tlsMs, 0.), 0.), 1e12) + 0.005, 2)) AS tls_ms,
   if(isNull(firstByteMs), NULL, toDecimal64(least(greatest(totalMs - ifNull(firstByteMs, 0.), 0.), 1e12) + 0.005, 2)) AS answer_ms,
   toDecimal64(least(greatest(totalMs, 0.), 1e12) + 0.005, 2) AS total_ms,
-  if(isNull(e2eMs), NULL, toDecimal64(least(greatest(ifNull(e2eMs, 0.), 0.), 1e12) + 0.005, 2)) AS e2e_ms,
+  if(isNull(e2eMs), NULL, toInt64(round(least(greatest(ifNull(e2eMs, 0.) - totalMs, -1e15), 1e15)))) AS wait_ms,
   if(isNull(nextAttemptAtMs), NULL, fromUnixTimestamp64Milli(toInt64(least(greatest(ifNull(nextAttemptAtMs, 0.), 0.), 4102444800000.)), 'UTC')) AS next_attempt_at,
   origin,
   batch,
@@ -549,7 +549,7 @@ CREATE MATERIALIZED VIEW attempts_feed TO attempts_stream AS SELECT
     ''
   ) AS problem
 FROM attempts_kafka
-COMMENT '12b5b2a0f56433abe13f72cd852f5b04e5a5738c4936aae3688d2bc84d3359b8';
+COMMENT '9219f55e4f3c5a46e53d28bd4708feb4a48443f223488e07e437127dffd20a81';
 
 CREATE TABLE dead_deliveries_kafka (
   v UInt64,

@@ -21,7 +21,9 @@ export function isRepeatable(statement: string): boolean {
     /^CREATE (TABLE|VIEW|DICTIONARY|MATERIALIZED VIEW) IF NOT EXISTS /.test(statement) ||
     /^CREATE OR REPLACE (VIEW|DICTIONARY|FUNCTION) /.test(statement) ||
     /^DROP \w+( VIEW)? IF EXISTS /.test(statement) ||
-    /^ALTER TABLE \w+ (ADD (COLUMN|INDEX|PROJECTION) IF NOT EXISTS|DROP (COLUMN|INDEX|PROJECTION) IF EXISTS|MODIFY|COMMENT) ?/.test(
+    // Into a replacing table: a row that comes twice is one.
+    /^INSERT INTO \w+\s+SELECT /.test(statement) ||
+    /^ALTER TABLE \w+\s+(ADD (COLUMN|INDEX|PROJECTION) IF NOT EXISTS|(DROP|RENAME) (COLUMN|INDEX|PROJECTION) IF EXISTS|MODIFY|COMMENT) ?/.test(
       statement,
     )
   );

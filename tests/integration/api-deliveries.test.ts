@@ -221,7 +221,7 @@ async function computeHours(): Promise<void> {
       query: `INSERT INTO ${kind}_hours (user_id, hour, touched_at)
         SELECT DISTINCT user_id, toStartOfHour(${time}), now64(3) - INTERVAL 1 MINUTE FROM ${rows}`,
     });
-    await db.command({ query: `SYSTEM REFRESH VIEW ${kind}_stats_refresh` });
+    await db.command({ query: `SYSTEM REFRESH VIEW ${kind}_statistics_refresh` });
     await until(
       "computed hours",
       async () =>

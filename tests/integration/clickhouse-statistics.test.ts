@@ -60,7 +60,7 @@ test("statistics count every attempt once, also when each record arrives twice",
 });
 
 test("hours that were computed and hours that are still open add up to the same", async () => {
-  const computed = `SELECT sum(attempts) AS n FROM attempt_stats FINAL WHERE user_id = '${userId}'`;
+  const computed = `SELECT sum(attempts) AS n FROM attempt_statistics FINAL WHERE user_id = '${userId}' AND endpoint_id = ''`;
   const open = `SELECT hour FROM open_attempt_hours WHERE user_id = '${userId}'`;
   /** As if the rows had come then. */
   const came = async (at: string): Promise<void> => {
@@ -71,13 +71,13 @@ test("hours that were computed and hours that are still open add up to the same"
   };
   await came("now64(3)");
   // On a busy machine the refresh of every 15 s may have been there already.
-  await stage.command("TRUNCATE TABLE attempt_stats");
-  await stage.command("SYSTEM REFRESH VIEW attempt_stats_refresh");
-  await stage.command("SYSTEM WAIT VIEW attempt_stats_refresh");
+  await stage.command("TRUNCATE TABLE attempt_statistics");
+  await stage.command("SYSTEM REFRESH VIEW attempt_statistics_refresh");
+  await stage.command("SYSTEM WAIT VIEW attempt_statistics_refresh");
   // What may still be filling is not computed: it would be computed for nothing.
   expect(await stage.rows(computed)).toEqual([{ n: 0 }]);
   await came("now64(3) - INTERVAL 1 MINUTE");
-  await stage.command("SYSTEM REFRESH VIEW attempt_stats_refresh");
+  await stage.command("SYSTEM REFRESH VIEW attempt_statistics_refresh");
   await until(
     "computed hours",
     () => stage.rows<{ n: number }>(computed),

@@ -7,6 +7,7 @@ import {
   type Engine,
   type KafkaEngine,
 } from "@ethhook/infra";
+import { readMigrations, statementsOf, type Migration } from "@ethhook/schemas/migrate";
 import { migrateClickHouse, migratePostgres } from "@ethhook/scripts/migrate";
 import { applyTopology } from "@ethhook/scripts/topology";
 import { builtInChains, createTopology, toRecord, type Chain } from "@ethhook/topology";
@@ -133,4 +134,43 @@ test("a migrator that died with the lock is replaced", async () => {
   // What its death leaves behind is a lock that grows old; here the operator does what the sentence says.
   await db.command({ query: "DROP TABLE migrations_lock" });
   expect(await waiting).toEqual({ applied: [], streams: [], retention: [] });
+});
+
+test("a database of the first version keeps its times and statistics, also when a step runs twice", async () => {
+  const old = { url: clickhouse.url, database: "ethhook_old" };
+  await db.command({ query: "CREATE DATABASE ethhook_old" });
+  const oldDb = createClient(old);
+  const run = async (migration: Migration): Promise<void> => {
+    for (const query of statementsOf(migration.sql)) await oldDb.command({ query });
+  };
+  const rows = async (query: string): Promise<unknown[]> =>
+    (await oldDb.query({ query, format: "JSONEachRow" })).json();
+  try {
+    const all = readMigrations("clickhouse");
+    for (const migration of all.filter(({ number }) => number <= 3)) await run(migration);
+    await oldDb.command({
+      query: `INSERT INTO attempts (user_id, started_at, attempt_id, webhook_id, endpoint_id, chain_id, outcome, attempt, total_ms, e2e_ms)
+        SELECT 'usr_a', toDateTime64('2026-11-01 00:00:00', 3, 'UTC') + number * 60, concat('att_', toString(number)), concat('msg_', toString(number)),
+          if(number % 2 = 0, 'ep_even', 'ep_odd'), 1 + number % 3, if(number % 5 = 0, 'failed', 'delivered'), 1, 2.25,
+          if(number % 4 = 0, NULL, 12.25 + number) FROM numbers(300)`,
+    });
+    const perEndpoint = "SELECT *, now64(3) AS computed_at FROM hourly_attempts";
+    await oldDb.command({ query: `INSERT INTO attempt_stats ${perEndpoint}` });
+    const times = "SELECT attempt_id, e2e_ms FROM attempts ORDER BY attempt_id";
+    const figures = `SELECT endpoint_id, chain_id, hour, attempts, delivered, failed, total_ms_sum, e2e_ms_histogram
+      FROM user_attempts(user_id = 'usr_a', since = '2026-11-01 00:00:00', until = '2026-11-02 00:00:00') ORDER BY ALL`;
+    const before = [await rows(times), await rows(figures)];
+    for (const migration of all.filter(({ number }) => number > 3)) await run(migration);
+    await run(all.find(({ number }) => number === 5)!);
+    expect([await rows(times), await rows(figures)]).toEqual(before);
+    // Rows of a user without an endpoint are the sums of the others.
+    const sums = (of: string) =>
+      rows(`SELECT hour, sum(attempts) AS attempts, sum(delivered) AS delivered, sumMap(e2e_ms_histogram) AS e2e
+        FROM attempt_statistics FINAL WHERE endpoint_id ${of} '' GROUP BY hour ORDER BY hour`);
+    expect(await sums("=")).toHaveLength(5);
+    expect(await sums("=")).toEqual(await sums("!="));
+  } finally {
+    await oldDb.command({ query: "DROP DATABASE ethhook_old SYNC" });
+    await oldDb.close();
+  }
 });

@@ -1,7 +1,7 @@
 import { partitionOf, type ServiceDeps } from "@ethhook/kit";
 import { createHttpReceiver } from "./adapters/http-receiver.ts";
 import { createOpossumBreakers, type OpossumBreakers } from "./adapters/opossum-breakers.ts";
-import { createRandomIds } from "./adapters/random-ids.ts";
+import { createAttemptIds } from "./adapters/attempt-ids.ts";
 import { createUndiciTransport, type UndiciTransport } from "./adapters/undici-transport.ts";
 import type { DeliveryConfig } from "./config.ts";
 import { createAddressPolicy } from "./core/address-policy.ts";
@@ -169,7 +169,7 @@ function createSending(
     random: Math.random,
     defer: (run) => void setImmediate(run),
     // With its endpoint and time it names a POST; a longer one would be the largest column of `attempts` in ClickHouse.
-    newAttemptId: createRandomIds("att_"),
+    newAttemptId: createAttemptIds(),
     endpoints,
     gates: createGates({ now, endpoints, breakers }),
     receiver: createHttpReceiver(transport, policy),

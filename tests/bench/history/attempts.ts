@@ -1,3 +1,4 @@
+import { createAttemptIds } from "@ethhook/delivery/attempt-ids";
 import { eventId, webhookId, type Attempt, type Log } from "@ethhook/schemas";
 import type { Random } from "./random.ts";
 
@@ -20,6 +21,16 @@ const answers = [
   "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx/1.24.0</center>\r\n</body>\r\n</html>\r\n",
   '{"error":{"code":"internal","message":"Something went wrong. Please try again later."}}',
 ] as const;
+
+/** Of the delivery processes, which share the endpoints among them. */
+const attemptIds = Array.from({ length: 3 }, createAttemptIds);
+
+function newAttemptId(endpointId: string): string {
+  const process = endpointId.charCodeAt(endpointId.length - 1) % attemptIds.length;
+  const next = attemptIds[process];
+  if (next === undefined) throw new RangeError(`no process ${process}`);
+  return next();
+}
 
 /** The POSTs that a log's webhooks made. @param pick an endpoint, the busy ones more often. */
 export function attemptsOf(log: Log, pick: (random: Random) => BenchEndpoint, random: Random): Attempt[] {
@@ -48,7 +59,7 @@ function attemptOf(
   const first = random.chance(0.02);
   return {
     v: 1,
-    attemptId: `att_${random.hex(8)}`,
+    attemptId: newAttemptId(endpointId),
     webhookId: webhookId({ eventId: event, sequence: log.sequence, endpointId, kind: "new" }),
     eventId: event,
     endpointId,

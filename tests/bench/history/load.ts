@@ -15,7 +15,7 @@ export interface Loaded {
   readonly attemptCompression: number;
 }
 
-const statistics = ["attempt_hours", "attempt_stats"];
+const statistics = ["attempt_hours", "attempt_statistics"];
 
 /** Creates the tables; ClickHouse reads the filled topics by itself, until it has every record. */
 export async function loadFromTopics(
@@ -44,6 +44,7 @@ export async function loadFromTopics(
   );
   await addOlderWebhooks(db, filled);
   progress("ClickHouse: waiting for statistics and merges");
+  await mergeWhatIsOver(db);
   await settled(db);
   const sizes = await tableBytes(db);
   const bytesPerRow = (table: string, rows: number) => (sizes.get(table) ?? 0) / rows;
@@ -71,6 +72,19 @@ async function addOlderWebhooks(db: Stage["db"], { deliveriesFromMs }: Filled): 
       FROM attempts WHERE attempt = 1 AND started_at < fromUnixTimestamp64Milli(toInt64(${before}), 'UTC')`,
     clickhouse_settings: { max_partitions_per_insert_block: "0" },
   });
+}
+
+/** Partitions that nothing is added to: each table's setting makes one part of them after a day, for which nobody would wait. */
+async function mergeWhatIsOver(db: Stage["db"]): Promise<void> {
+  const over = await rowsOf<{ table: string; partition: string }>(
+    db,
+    `SELECT DISTINCT table, partition FROM system.parts AS part
+     WHERE active AND database = currentDatabase() AND table IN ('logs', 'deliveries', 'attempts', 'troubled_attempts')
+       AND partition != (SELECT max(partition) FROM system.parts WHERE active AND database = currentDatabase() AND table = part.table)`,
+  );
+  for (const { table, partition } of over) {
+    await db.command({ query: `OPTIMIZE TABLE ${table} PARTITION '${partition}' FINAL` });
+  }
 }
 
 /** Waits until hours are computed and parts are merged: the state in which a server stands most of the time. */

@@ -1,6 +1,7 @@
 import { logsOf, readRecordedBlock, type RecordedBlock } from "../../support/recorded-blocks.ts";
 import { type RecordedChain, startRecordedChain } from "../../support/recorded-chain.ts";
 import { makeSyntheticBlock, type SyntheticLog } from "../../support/synthetic-blocks.ts";
+import { createAnswersAtOnce } from "./answers-at-once.ts";
 import { monotonicMs } from "./clock.ts";
 import { serve } from "./worker.ts";
 
@@ -33,7 +34,8 @@ export interface Grown {
 
 interface Node {
   readonly chain: RecordedChain;
-  append(isEmpty: boolean): Promise<void>;
+  /** @param isEmpty a block without logs. @param atOnce its answers are there before they are asked for. */
+  append(isEmpty: boolean, atOnce: boolean): Promise<void>;
   head(): number;
 }
 
@@ -47,8 +49,8 @@ await serve<BlockNodeSettings, BlockNodeRequest>(async ({ chainIds, logsPerBlock
   const nodes = await Promise.all(chainIds.map((chainId) => startNode(chainId, transactions)));
   const logs = transactions.flat().length;
 
-  async function append(count: number, isEmpty = false): Promise<void> {
-    for (let made = 0; made < count; made += 1) for (const node of nodes) await node.append(isEmpty);
+  async function append(count: number, isEmpty: boolean, atOnce: boolean): Promise<void> {
+    for (let made = 0; made < count; made += 1) for (const node of nodes) await node.append(isEmpty, atOnce);
   }
 
   function grown(announcedMs: ReadonlyMap<string, number>): Grown {
@@ -72,8 +74,9 @@ await serve<BlockNodeSettings, BlockNodeRequest>(async ({ chainIds, logsPerBlock
   async function answer(request: BlockNodeRequest): Promise<readonly string[] | Grown> {
     if (request.kind === "urls") return nodes.map(({ chain }) => chain.wsUrl);
     // All of them first: making one takes time that the pace must not feel.
-    await append(request.blocks, request.kind === "announce" && request.isEmpty === true);
-    if (request.kind === "announce") return announce(request.blocks, request.everyMs);
+    const isAnnounced = request.kind === "announce";
+    await append(request.blocks, isAnnounced && request.isEmpty === true, isAnnounced);
+    if (isAnnounced) return announce(request.blocks, request.everyMs);
     for (const { chain } of nodes) while (chain.next());
     return grown(new Map());
   }
@@ -92,8 +95,9 @@ async function recordedTransactions(logsPerBlock: number | null): Promise<Synthe
 
 async function startNode(chainId: number, transactions: readonly (readonly SyntheticLog[])[]): Promise<Node> {
   const blocks: RecordedBlock[] = [];
+  const answers = createAnswersAtOnce();
 
-  async function append(isEmpty: boolean): Promise<void> {
+  async function append(isEmpty: boolean, atOnce: boolean): Promise<void> {
     const number = blocks.length + 1;
     const made = await makeSyntheticBlock({
       number,
@@ -103,11 +107,13 @@ async function startNode(chainId: number, transactions: readonly (readonly Synth
       salt: String(chainId),
       withReceiptsRoot: false,
     });
+    if (atOnce) answers.prepare(made);
     blocks.push(made);
   }
 
-  await append(true);
-  const chain = await startRecordedChain({ chainId, blocks, visible: 1, finalizedDepth: 64 });
+  await append(true, false);
+  const { textOf } = answers;
+  const chain = await startRecordedChain({ chainId, blocks, visible: 1, finalizedDepth: 64, textOf });
   return { chain, append, head: () => Number(chain.head.block.number) };
 }
 

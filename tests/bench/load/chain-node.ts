@@ -1,6 +1,7 @@
 import type { RecordedBlock } from "../../support/recorded-blocks.ts";
 import { startRecordedChain } from "../../support/recorded-chain.ts";
 import { makeSyntheticBlock } from "../../support/synthetic-blocks.ts";
+import { createAnswersAtOnce } from "./answers-at-once.ts";
 import { monotonicMs } from "./clock.ts";
 import { transferOf } from "./transfers.ts";
 import { serve } from "./worker.ts";
@@ -25,23 +26,25 @@ export interface Announced {
 await serve<ChainNodeSettings, Announce | { readonly url: true }>(
   async ({ chainId, addresses, logsPerBlock }) => {
     const blocks: RecordedBlock[] = [];
+    const answers = createAnswersAtOnce();
 
     async function append(): Promise<void> {
       const number = blocks.length + 1;
       const logs = Array.from({ length: logsPerBlock }, (_, index) => transferOf(number, index, addresses));
-      blocks.push(
-        await makeSyntheticBlock({
-          number,
-          parentHash: blocks.at(-1)?.block.hash ?? `0x${"00".repeat(32)}`,
-          timestamp: Math.floor(Date.now() / 1000),
-          transactions: logs.map((log) => [log]),
-          withReceiptsRoot: false,
-        }),
-      );
+      const made = await makeSyntheticBlock({
+        number,
+        parentHash: blocks.at(-1)?.block.hash ?? `0x${"00".repeat(32)}`,
+        timestamp: Math.floor(Date.now() / 1000),
+        transactions: logs.map((log) => [log]),
+        withReceiptsRoot: false,
+      });
+      answers.prepare(made);
+      blocks.push(made);
     }
 
     await append();
-    const chain = await startRecordedChain({ chainId, blocks, visible: 1, finalizedDepth: 100 });
+    const { textOf } = answers;
+    const chain = await startRecordedChain({ chainId, blocks, visible: 1, finalizedDepth: 100, textOf });
 
     async function announce(wanted: Announce): Promise<Announced> {
       // All of them first: making one takes time that the pace must not feel.

@@ -250,7 +250,9 @@ const attempts: Stream = {
     tls_ms: hundredthsOrNull("tlsMs"),
     answer_ms: hundredthsOrNull("firstByteMs", "totalMs - firstByteMs"),
     total_ms: hundredths("totalMs"),
-    e2e_ms: hundredthsOrNull("e2eMs"),
+    // What it has more than the POST itself.
+    wait_ms:
+      "if(isNull(e2eMs), NULL, toInt64(round(least(greatest(ifNull(e2eMs, 0.) - totalMs, -1e15), 1e15))))",
     next_attempt_at: `if(isNull(nextAttemptAtMs), NULL, ${millis("ifNull(nextAttemptAtMs, 0.)")})`,
     origin: "origin",
     batch: "batch",

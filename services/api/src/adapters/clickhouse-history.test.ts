@@ -26,7 +26,9 @@ function historyOf(rows: readonly Row[]) {
       const found = (once ? best : rows).slice(0, limit);
       return found.map((row) => ({
         ...row,
-        contractText: "0x",
+        blockHex: "",
+        transactionHex: "",
+        contractHex: "",
         blockTime: "2026-01-01T00:00:00.000Z",
       })) as T[];
     },

@@ -2,28 +2,34 @@ import type { AttemptResource, DeliveryResource, DeliveryStatus } from "@ethhook
 import type { DeliveryHistory } from "../core/ports.ts";
 import type { SearchWindow } from "../core/search.ts";
 import type { ClickHouse } from "./clickhouse-client.ts";
-import { hexText, instantMsText, instantText } from "./clickhouse-text.ts";
+import { instant, prefixed } from "./clickhouse-text.ts";
 
 const deliveryColumns = `
-  webhook_id AS webhookId, endpoint_id AS endpointId, application_id AS applicationId, kind,
-  toUInt32(chain_id) AS chainId, toUInt32(block_number) AS blockNumber, ${hexText("block_hash")} AS blockHash,
-  ${instantText("block_time")} AS blockTime, ${hexText("transaction_hash")} AS transactionHash, log_index AS logIndex,
-  ${hexText("contract")} AS contractText, finality, format, toUInt32(filter_version) AS filterVersion, why,
-  ${instantMsText("seen_at")} AS seenAt, ${instantMsText("matched_at")} AS matchedAt, precedence`;
+  webhook_id AS webhookId, endpoint_id AS endpointId, application_id AS applicationId, kind, chain_id AS chainId,
+  block_number AS blockNumber, hex(block_hash) AS blockHex, ${instant("block_time")} AS blockTime,
+  hex(transaction_hash) AS transactionHex, log_index AS logIndex, hex(contract) AS contractHex, finality, format,
+  filter_version AS filterVersion, why, seen_at AS seenAt, matched_at AS matchedAt, precedence`;
 
 const attemptColumns = `
   attempt_id AS attemptId, webhook_id AS webhookId, endpoint_id AS endpointId, application_id AS applicationId,
-  toUInt32(chain_id) AS chainId, attempt, outcome, nullIf(status_code, 0) AS statusCode, nullIf(error, '') AS error,
-  response_body AS responseBody, ${instantMsText("started_at")} AS startedAt, connect_ms AS connectMs, tls_ms AS tlsMs,
-  first_byte_ms AS firstByteMs, total_ms AS totalMs, e2e_ms AS e2eMs,
-  if(next_attempt_at IS NULL, NULL, ${instantMsText("assumeNotNull(next_attempt_at)")}) AS nextAttemptAt, origin`;
+  chain_id AS chainId, attempt, outcome, nullIf(status_code, 0) AS statusCode, nullIf(error, '') AS error,
+  response_body AS responseBody, started_at AS startedAt, connect_ms AS connectMs, tls_ms AS tlsMs,
+  first_byte_ms AS firstByteMs, total_ms AS totalMs, e2e_ms AS e2eMs, next_attempt_at AS nextAttemptAt, origin`;
 
-type FoundDelivery = Omit<DeliveryResource, keyof Outcome | "contract"> & {
-  readonly contractText: string;
+type FoundDelivery = Omit<DeliveryResource, keyof Outcome | "contract" | "blockHash" | "transactionHash"> & {
+  readonly blockHex: string;
+  readonly transactionHex: string;
+  readonly contractHex: string;
   /** Of several rows of a webhook, the one with the highest stays. */
   readonly precedence: number;
 };
 type Outcome = Pick<DeliveryResource, "status" | "attempts" | "lastAttemptAt" | "lastStatusCode">;
+
+/** What is told of a POST on the page of its webhooks. */
+type Post = Pick<AttemptResource, "attemptId" | "outcome" | "statusCode" | "startedAt">;
+interface PostOfPage extends Post {
+  readonly webhookIds: readonly string[];
+}
 
 /** A search as SQL: conditions and the parameters that they name. */
 interface Search {
@@ -43,18 +49,16 @@ export function createClickHouseHistory(db: ClickHouse): DeliveryHistory {
   ): Promise<readonly DeliveryResource[]> {
     if (found.length === 0) return [];
     const oldestMs = Math.min(...found.map(({ blockTime }) => Date.parse(blockTime)));
-    const rows = await db.rows<Outcome & { webhookId: string }>(
-      `SELECT arrayJoin(arrayFilter(id -> id IN {ids:Array(String)}, ${carried})) AS webhookId,
-              if(countIf(outcome = 'delivered') > 0, 'delivered', 'failed') AS status,
-              toUInt32(uniqExact(attempt_id)) AS attempts, ${instantMsText("max(started_at)")} AS lastAttemptAt,
-              nullIf(argMax(status_code, started_at), 0) AS lastStatusCode
+    const ids = found.map(({ webhookId }) => webhookId);
+    const rows = await db.rows<PostOfPage>(
+      `SELECT if(empty(batch), [attempts.webhook_id], arrayIntersect(batch, {ids:Array(String)})) AS webhookIds, attempt_id AS attemptId, outcome,
+              nullIf(status_code, 0) AS statusCode, started_at AS startedAt
        FROM attempts WHERE user_id = {userId:String} AND ${sinceFirst}
-         AND (webhook_id IN {ids:Array(String)} OR hasAny(batch, {ids:Array(String)}))
-       GROUP BY webhookId`,
-      { userId, first: firstPostMs(oldestMs), ids: found.map(({ webhookId }) => webhookId) },
+         AND (webhook_id IN {ids:Array(String)} OR hasAny(batch, {ids:Array(String)}))`,
+      { userId, first: firstPostMs(oldestMs), ids },
     );
-    const outcomes = new Map(rows.map((row) => [row.webhookId, row]));
-    return found.map((row) => ({ ...resourceOf(row), ...(outcomes.get(row.webhookId) ?? untried) }));
+    const posts = postsByWebhook(rows);
+    return found.map((row) => ({ ...resourceOf(row), ...outcomeOf(posts.get(row.webhookId) ?? []) }));
   }
 
   const attemptsWhere = (userId: string, { where, params }: Search, limit: number) =>
@@ -129,8 +133,13 @@ export function createClickHouseHistory(db: ClickHouse): DeliveryHistory {
 }
 
 function resourceOf(found: FoundDelivery): Omit<DeliveryResource, keyof Outcome> {
-  const { contractText: contract, precedence: _, ...row } = found;
-  return { ...row, contract };
+  const { blockHex, transactionHex, contractHex, precedence: _, ...row } = found;
+  return {
+    ...row,
+    blockHash: prefixed(blockHex),
+    transactionHash: prefixed(transactionHex),
+    contract: prefixed(contractHex),
+  };
 }
 
 interface Identity<T> {
@@ -167,12 +176,21 @@ function bestOf<T>(rows: readonly T[], { idOf, precedenceOf }: Identity<T>): T[]
   return [...best.values()];
 }
 
-const untried: Outcome = { status: "pending", attempts: 0, lastAttemptAt: null, lastStatusCode: null };
+/** Each POST once, newest first, under every webhook of the page that it carried. */
+function postsByWebhook(rows: readonly PostOfPage[]): ReadonlyMap<string, readonly Post[]> {
+  const once = [...new Map(rows.map((row) => [row.attemptId, row])).values()];
+  const posts = new Map<string, Post[]>();
+  for (const { webhookIds, ...post } of once.toSorted((a, b) => (a.startedAt < b.startedAt ? 1 : -1))) {
+    for (const id of webhookIds) posts.set(id, [...(posts.get(id) ?? []), post]);
+  }
+  return posts;
+}
 
 /** @param attempts of one webhook, newest first. */
-function outcomeOf(attempts: readonly AttemptResource[]): Outcome {
+function outcomeOf(attempts: readonly Post[]): Outcome {
   const [last] = attempts;
-  if (last === undefined) return untried;
+  if (last === undefined)
+    return { status: "pending", attempts: 0, lastAttemptAt: null, lastStatusCode: null };
   return {
     status: attempts.some(({ outcome }) => outcome === "delivered") ? "delivered" : "failed",
     attempts: attempts.length,
@@ -230,8 +248,8 @@ function firstPostMs(blockMs: number): number {
 /** As sets of ids that are as small as can be. What failed is kept apart (`troubled_attempts`): it is the few. */
 function statusCondition(status: DeliveryStatus | undefined): string {
   const ofUser = `WHERE user_id = {userId:String} AND ${sinceFirst}`;
-  const failed = `(SELECT webhook_id FROM troubled_attempts ${ofUser}
-    GROUP BY webhook_id HAVING countIf(outcome = 'delivered') = 0)`;
+  const failed = `(SELECT webhook_id FROM troubled_attempts ${ofUser} AND webhook IN (
+    SELECT webhook FROM troubled_attempts ${ofUser} GROUP BY webhook HAVING countIf(outcome = 'delivered') = 0))`;
   const attempted = `(SELECT arrayJoin(${carried}) FROM attempts ${ofUser})`;
   switch (status) {
     case undefined:

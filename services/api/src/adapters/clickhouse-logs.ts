@@ -1,9 +1,9 @@
 import type { LogHistory, PastLog } from "../core/ports.ts";
 import type { ClickHouse } from "./clickhouse-client.ts";
-import { hexText, instantText } from "./clickhouse-text.ts";
+import { hexText, instant } from "./clickhouse-text.ts";
 
 const columns = `
-  toUInt32(chain_id) AS chainId, toUInt32(block_number) AS blockNumber, ${instantText("block_time")} AS blockTime,
+  chain_id AS chainId, block_number AS blockNumber, ${instant("block_time")} AS blockTime,
   ${hexText("transaction_hash")} AS transactionHash, log_index AS logIndex, ${hexText("address")} AS addressText,
   arraySlice([${[0, 1, 2, 3].map((n) => hexText(`topic${n}`)).join(", ")}], 1, topic_count) AS topics,
   ${hexText("data")} AS dataText`;

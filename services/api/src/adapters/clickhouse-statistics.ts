@@ -1,11 +1,16 @@
 import type { StatisticsQuery } from "@ethhook/schemas/api";
 import type { HourStatistics, Percentiles, StatisticsStore } from "../core/ports.ts";
 import type { ClickHouse } from "./clickhouse-client.ts";
-import { instantText } from "./clickhouse-text.ts";
+import { instant } from "./clickhouse-text.ts";
 
-interface AttemptRow {
+/** Figures of one hour, or of all of them. */
+interface Hour {
   readonly isTotal: 0 | 1;
   readonly hourText: string;
+  readonly computedAtMs: number;
+}
+
+interface AttemptRow extends Hour {
   readonly attempts: number;
   readonly delivered: number;
   /** Buckets of the histogram that hold the median, the 95th and the 99th percentile; of an empty one they mean nothing. */
@@ -13,64 +18,72 @@ interface AttemptRow {
   readonly measured: number;
 }
 
-interface WebhookRow {
-  readonly isTotal: 0 | 1;
-  readonly hourText: string;
+interface WebhookRow extends Hour {
   readonly webhooks: number;
   readonly removals: number;
 }
 
-/** Where hours of one kind are: as a refresh computed them, as the rows say, and which of them changed since they were computed. */
+/** Where hours of one kind are: as a refresh computed them, as the rows say, and when each was touched and computed. */
 interface Kind {
   readonly computed: string;
   readonly fromRows: string;
-  readonly open: string;
+  readonly hours: string;
   readonly columns: string;
+  readonly figures: string;
 }
 
-const attemptHours: Kind = {
-  computed: "attempt_stats",
-  fromRows: "hourly_attempts",
-  open: "open_attempt_hours",
-  columns: "hour, attempts, delivered, e2e_ms_histogram",
-};
-const webhookHours: Kind = {
-  computed: "webhook_stats",
-  fromRows: "hourly_webhooks",
-  open: "open_webhook_hours",
-  columns: "hour, webhooks, removals",
-};
+/** An hour that the table of computed ones cannot be trusted with yet, or could not be a moment ago. */
+interface RecentHour {
+  readonly hourText: string;
+  readonly isOpen: 0 | 1;
+  readonly computedAtMs: number;
+}
+
+/** An hour computed in these may have been read before that by a statement of the same moment: longer than a refresh and a statement take. */
+const recentSeconds = 120;
+/** Users whose open hours are remembered. */
+const rememberedMax = 10_000;
 
 /**
  * Hours as ClickHouse keeps them: exact, also after a record was read twice. Their percentiles are worked out there, too.
- * As the views `user_attempts` and `user_webhooks` do it, but the open hours are asked for first: a statement that has
- * only the parts that it needs is planned in a third of the time, and planning is most of it.
+ * As the views `user_attempts` and `user_webhooks` do it, with a statement that has only the parts that it needs: planning is most of the
+ * time. Which parts these are depends on the hours that are open, and to ask for them first would take as long again. So both
+ * are asked at once, with the hours that were open the last time; if others are, the figures are asked for again.
  */
 export function createClickHouseStatistics(db: ClickHouse): StatisticsStore {
-  async function hoursOf<T>(
+  const openBefore = new Map<string, readonly string[]>();
+
+  async function hoursOf<T extends Hour>(kind: Kind, query: StatisticsQuery, params: Params): Promise<T[]> {
+    const user = `${kind.hours} ${params.userId}`;
+    const guessed = (openBefore.get(user) ?? []).filter((hour) => isWithin(hour, params));
+    const [recent, rows] = await Promise.all([
+      db.rows<RecentHour>(recentHours(kind), params),
+      figures<T>(kind, query, params, guessed),
+    ]);
+    const open = recent.filter(({ isOpen }) => isOpen === 1).map(({ hourText }) => hourText);
+    if (openBefore.size >= rememberedMax) openBefore.clear();
+    openBefore.set(user, open);
+    const isSame = open.length === guessed.length && open.every((hour) => guessed.includes(hour));
+    return isSame && !isOutdated(rows, recent) ? rows : figures<T>(kind, query, params, open);
+  }
+
+  function figures<T>(
     kind: Kind,
-    select: string,
     query: StatisticsQuery,
-    params: Readonly<Record<string, unknown>>,
+    params: Params,
+    openHours: readonly string[],
   ): Promise<T[]> {
-    const openRows = await db.rows<{ at: number }>(
-      `SELECT toUnixTimestamp(hour) AS at FROM ${kind.open} WHERE ${ofUser} AND ${inPeriod}`,
-      params,
-    );
-    const open = openRows.map(({ at }) => at);
-    const where = `${ofUser} AND ${chosen(query)}`;
-    const computed = `FROM ${kind.computed} FINAL WHERE ${where} AND ${inPeriod}`;
-    if (open.length === 0) return db.rows<T>(`SELECT ${select} ${computed} ${eachHour}`, params);
+    const where = `${ofUser}${chosen(query)}`;
+    const computed = `FROM ${kind.computed} FINAL WHERE ${where} AND ${rowsOf(query)} AND ${inPeriod}`;
+    const open = openHours.map((hour) => Date.parse(hour) / 1_000);
+    if (open.length === 0) return db.rows<T>(`SELECT ${kind.figures} ${computed} ${eachHour}`, params);
     const parts = [
-      `SELECT ${kind.columns} ${computed} AND NOT ${isOpen}`,
-      `SELECT ${kind.columns} FROM ${kind.fromRows} WHERE ${where} AND ${fromFirstToLast} AND ${isOpen}`,
+      `SELECT ${kind.columns}, computed_at ${computed} AND NOT ${isOpen}`,
+      `SELECT ${kind.columns}, now64(3) AS computed_at FROM ${kind.fromRows} WHERE ${where} AND ${fromFirstToLast} AND ${isOpen}`,
     ];
-    const bounds = { first: Math.min(...open), last: Math.max(...open) };
-    return db.rows<T>(`SELECT ${select} FROM (${parts.join(" UNION ALL ")}) ${eachHour}`, {
-      ...params,
-      ...bounds,
-      open,
-    });
+    const bounds = { first: Math.min(...open), last: Math.max(...open), open };
+    const both = `SELECT ${kind.figures} FROM (${parts.join(" UNION ALL ")}) ${eachHour}`;
+    return db.rows<T>(both, { ...params, ...bounds });
   }
 
   return {
@@ -83,8 +96,8 @@ export function createClickHouseStatistics(db: ClickHouse): StatisticsStore {
         chainId: query.chainId ?? 0,
       };
       const [attempts, webhooks] = await Promise.all([
-        hoursOf<AttemptRow>(attemptHours, attemptFigures, query, params),
-        hoursOf<WebhookRow>(webhookHours, webhookFigures, query, params),
+        hoursOf<AttemptRow>(attemptHours, query, params),
+        hoursOf<WebhookRow>(webhookHours, query, params),
       ]);
       const total = attempts.find(({ isTotal }) => isTotal === 1);
       return {
@@ -95,6 +108,28 @@ export function createClickHouseStatistics(db: ClickHouse): StatisticsStore {
   };
 }
 
+/** Parameters of every statement; the period in Unix seconds. */
+interface Params extends Readonly<Record<string, unknown>> {
+  readonly userId: string;
+  readonly since: number;
+  readonly until: number;
+}
+
+function isWithin(hour: string, { since, until }: Params): boolean {
+  const at = Date.parse(hour) / 1_000;
+  return at >= since && at < until;
+}
+
+/** Whether an hour was computed anew after its figures were read: they are then what it was before. */
+function isOutdated(rows: readonly Hour[], recent: readonly RecentHour[]): boolean {
+  const computedAt = new Map(
+    rows.filter(isHour).map(({ hourText, computedAtMs }) => [hourText, computedAtMs]),
+  );
+  return recent.some(
+    ({ hourText, isOpen, computedAtMs }) => isOpen === 0 && computedAtMs > (computedAt.get(hourText) ?? 0),
+  );
+}
+
 const eachHour = "GROUP BY hour WITH ROLLUP";
 const ofUser = "user_id = {userId:String}";
 const inPeriod = "hour >= fromUnixTimestamp({since:Int64}) AND hour < fromUnixTimestamp({until:Int64})";
@@ -103,20 +138,47 @@ const isOpen = "has({open:Array(UInt32)}, toUnixTimestamp(hour))";
 const fromFirstToLast =
   "hour >= fromUnixTimestamp({first:Int64}) AND hour <= fromUnixTimestamp({last:Int64})";
 
-const hourFigures = `grouping(hour) AS isTotal, ${instantText("hour")} AS hourText`;
-const attemptFigures = `${hourFigures}, toUInt32(sum(attempts)) AS attempts, toUInt32(sum(delivered)) AS delivered,
-  quantilesExactWeightedArray(0.5, 0.95, 0.99)(mapKeys(e2e_ms_histogram), mapValues(e2e_ms_histogram)) AS buckets,
-  toUInt32(sum(arraySum(mapValues(e2e_ms_histogram)))) AS measured`;
-const webhookFigures = `${hourFigures}, toUInt32(sum(webhooks)) AS webhooks, toUInt32(sum(removals)) AS removals`;
+function recentHours({ hours }: Kind): string {
+  return `SELECT ${instant("hour")} AS hourText, max(touched_at) > max(computed_at) AS isOpen,
+      toUnixTimestamp64Milli(max(computed_at)) AS computedAtMs
+    FROM ${hours} WHERE ${ofUser} AND ${inPeriod} GROUP BY hour
+    HAVING isOpen OR max(computed_at) > now64(3) - ${recentSeconds}`;
+}
 
-const isHour = ({ isTotal }: { readonly isTotal: 0 | 1 }): boolean => isTotal === 0;
+const hourFigures = `grouping(hour) AS isTotal, ${instant("hour")} AS hourText,
+  toUnixTimestamp64Milli(max(computed_at)) AS computedAtMs`;
+const attemptFigures = `${hourFigures}, sum(attempts) AS attempts, sum(delivered) AS delivered,
+  quantilesExactWeightedArray(0.5, 0.95, 0.99)(mapKeys(e2e_ms_histogram), mapValues(e2e_ms_histogram)) AS buckets,
+  sum(arraySum(mapValues(e2e_ms_histogram))) AS measured`;
+const webhookFigures = `${hourFigures}, sum(webhooks) AS webhooks, sum(removals) AS removals`;
+
+const attemptHours: Kind = {
+  computed: "attempt_statistics",
+  fromRows: "hourly_attempts",
+  hours: "attempt_hours",
+  columns: "hour, attempts, delivered, e2e_ms_histogram",
+  figures: attemptFigures,
+};
+const webhookHours: Kind = {
+  computed: "webhook_statistics",
+  fromRows: "hourly_webhooks",
+  hours: "webhook_hours",
+  columns: "hour, webhooks, removals",
+  figures: webhookFigures,
+};
+
+const isHour = ({ isTotal }: Hour): boolean => isTotal === 0;
 
 function chosen({ endpointId, chainId }: StatisticsQuery): string {
   return [
-    "1",
-    ...(endpointId === undefined ? [] : ["endpoint_id = {endpointId:String}"]),
-    ...(chainId === undefined ? [] : ["chain_id = {chainId:UInt64}"]),
-  ].join(" AND ");
+    ...(endpointId === undefined ? [] : [" AND endpoint_id = {endpointId:String}"]),
+    ...(chainId === undefined ? [] : [" AND chain_id = {chainId:UInt64}"]),
+  ].join("");
+}
+
+/** Rows without an endpoint are all of the user's together. */
+function rowsOf({ endpointId, chainId }: StatisticsQuery): string {
+  return endpointId === undefined && chainId === undefined ? "endpoint_id = ''" : "endpoint_id != ''";
 }
 
 /** Hours of either kind, oldest first; what did not happen is 0. */

@@ -8,7 +8,6 @@ export interface AttemptFacts {
   readonly exchange: Exchange;
   readonly verdict: Verdict;
   readonly startedAtMs: number;
-  readonly endedAtMs: number;
   readonly nextAttemptAtMs: number | null;
   readonly requestBytes: number;
 }
@@ -36,10 +35,14 @@ export function attemptRecord(facts: AttemptFacts): Attempt {
     tlsMs: exchange.tlsMs,
     firstByteMs: exchange.firstByteMs,
     totalMs: exchange.totalMs,
-    e2eMs: live ? Math.max(0, facts.endedAtMs - delivery.seenAtMs) : null,
+    e2eMs: live ? hundredths(Math.max(0, facts.startedAtMs - delivery.seenAtMs) + exchange.totalMs) : null,
     nextAttemptAtMs: facts.nextAttemptAtMs,
     origin: delivery.origin,
     requestBytes: facts.requestBytes,
     ...(delivery.batch === undefined ? {} : { batch: delivery.batch }),
   };
+}
+
+function hundredths(ms: number): number {
+  return Math.round(ms * 100) / 100;
 }

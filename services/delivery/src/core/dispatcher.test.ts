@@ -108,7 +108,7 @@ test("the record of an attempt says what was sent when, how long each stage took
       responseBody: "thanks",
       startedAtMs: 1_790_000_000_070,
       // Since the ingestor first heard of the block.
-      e2eMs: 70,
+      e2eMs: 70 + timings.totalMs,
       nextAttemptAtMs: null,
       requestBytes: Buffer.byteLength(sampleDelivery(1).body),
     },
