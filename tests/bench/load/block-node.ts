@@ -8,8 +8,6 @@ import { serve } from "./worker.ts";
 export interface BlockNodeSettings {
   /** One node each. */
   readonly chainIds: readonly number[];
-  /** Logs of a block: the first of the recorded block; null: all of them. */
-  readonly logsPerBlock: number | null;
 }
 
 export type BlockNodeRequest =
@@ -21,7 +19,8 @@ export type BlockNodeRequest =
       readonly kind: "announce";
       readonly blocks: number;
       readonly everyMs: number;
-      readonly isEmpty?: boolean;
+      /** Logs of a block: so many of the recorded ones. Default: all of them. */
+      readonly logs?: number;
     };
 
 export interface Grown {
@@ -34,8 +33,8 @@ export interface Grown {
 
 interface Node {
   readonly chain: RecordedChain;
-  /** @param isEmpty a block without logs. @param atOnce its answers are there before they are asked for. */
-  append(isEmpty: boolean, atOnce: boolean): Promise<void>;
+  /** @param logs at most. @param atOnce its answers are there before they are asked for. */
+  append(logs: number, atOnce: boolean): Promise<void>;
   head(): number;
 }
 
@@ -44,13 +43,13 @@ interface Node {
  * transactions and logs are the recorded ones but for some digits that differ in each block; header, bloom and hash are
  * made so that the blocks form a chain.
  */
-await serve<BlockNodeSettings, BlockNodeRequest>(async ({ chainIds, logsPerBlock }) => {
-  const transactions = await recordedTransactions(logsPerBlock);
+await serve<BlockNodeSettings, BlockNodeRequest>(async ({ chainIds }) => {
+  const transactions = await recordedTransactions();
   const nodes = await Promise.all(chainIds.map((chainId) => startNode(chainId, transactions)));
   const logs = transactions.flat().length;
 
-  async function append(count: number, isEmpty: boolean, atOnce: boolean): Promise<void> {
-    for (let made = 0; made < count; made += 1) for (const node of nodes) await node.append(isEmpty, atOnce);
+  async function append(count: number, logsMax: number, atOnce: boolean): Promise<void> {
+    for (let made = 0; made < count; made += 1) for (const node of nodes) await node.append(logsMax, atOnce);
   }
 
   function grown(announcedMs: ReadonlyMap<string, number>): Grown {
@@ -75,7 +74,7 @@ await serve<BlockNodeSettings, BlockNodeRequest>(async ({ chainIds, logsPerBlock
     if (request.kind === "urls") return nodes.map(({ chain }) => chain.wsUrl);
     // All of them first: making one takes time that the pace must not feel.
     const isAnnounced = request.kind === "announce";
-    await append(request.blocks, isAnnounced && request.isEmpty === true, isAnnounced);
+    await append(request.blocks, (isAnnounced ? request.logs : undefined) ?? logs, isAnnounced);
     if (isAnnounced) return announce(request.blocks, request.everyMs);
     for (const { chain } of nodes) while (chain.next());
     return grown(new Map());
@@ -84,10 +83,9 @@ await serve<BlockNodeSettings, BlockNodeRequest>(async ({ chainIds, logsPerBlock
   return { answer, stop: () => Promise.all(nodes.map(({ chain }) => chain.stop())) };
 });
 
-async function recordedTransactions(logsPerBlock: number | null): Promise<SyntheticLog[][]> {
+async function recordedTransactions(): Promise<SyntheticLog[][]> {
   const recorded = logsOf(await readRecordedBlock("ethereum", 18_000_000));
-  const some = recorded.slice(0, logsPerBlock ?? recorded.length);
-  const byTransaction = Map.groupBy(some, (log) => log.transactionHash);
+  const byTransaction = Map.groupBy(recorded, (log) => log.transactionHash);
   return [...byTransaction.values()].map((logs) =>
     logs.map(({ address, topics, data }) => ({ address, topics, data })),
   );
@@ -97,13 +95,13 @@ async function startNode(chainId: number, transactions: readonly (readonly Synth
   const blocks: RecordedBlock[] = [];
   const answers = createAnswersAtOnce();
 
-  async function append(isEmpty: boolean, atOnce: boolean): Promise<void> {
+  async function append(logsMax: number, atOnce: boolean): Promise<void> {
     const number = blocks.length + 1;
     const made = await makeSyntheticBlock({
       number,
       parentHash: blocks.at(-1)?.block.hash ?? `0x${"00".repeat(32)}`,
       timestamp: Math.floor(Date.now() / 1000),
-      transactions: isEmpty ? [] : transactions.map((logs) => logs.map((log) => inBlock(log, number))),
+      transactions: firstOf(transactions, logsMax).map((logs) => logs.map((log) => inBlock(log, number))),
       salt: String(chainId),
       withReceiptsRoot: false,
     });
@@ -111,7 +109,7 @@ async function startNode(chainId: number, transactions: readonly (readonly Synth
     blocks.push(made);
   }
 
-  await append(true, false);
+  await append(0, false);
   const { textOf } = answers;
   const chain = await startRecordedChain({ chainId, blocks, visible: 1, finalizedDepth: 64, textOf });
   return { chain, append, head: () => Number(chain.head.block.number) };
@@ -126,4 +124,16 @@ function inBlock({ address, topics, data }: SyntheticLog, number: number): Synth
     topics: topics.map((topic, at) => (at === 0 ? topic : marked(topic))),
     data: marked(data),
   };
+}
+
+/** The first transactions that have so many logs together, the last one cut. */
+function firstOf(transactions: readonly (readonly SyntheticLog[])[], logsMax: number): SyntheticLog[][] {
+  let left = logsMax;
+  return transactions
+    .map((logs) => {
+      const some = logs.slice(0, left);
+      left -= some.length;
+      return some;
+    })
+    .filter((logs) => logs.length > 0);
 }

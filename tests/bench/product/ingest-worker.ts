@@ -132,10 +132,10 @@ function createAcks() {
         const producer = broker.transactionalProducer(id, options);
         return {
           ...producer,
-          async transact(records) {
+          async transact(records, expected) {
             const blocks: Block[] = [];
             const beganMs = monotonicMs();
-            await producer.transact(watched(records, blocks));
+            await producer.transact(watched(records, blocks), expected);
             note(blocks, beganMs);
           },
         };

@@ -49,9 +49,12 @@ export function createBlockReader({ checks, proof, onCheck }: BlockReaderDeps): 
     known: KnownOfBlock,
   ): Promise<VerifiedBlock> {
     const says = createWitness(provider, ref);
+    // First, because its answer is short: it is checked while the logs are still coming.
+    const body = known.header ? undefined : request("eth_getBlockByHash", [ref.hash, false]);
+    // If asking for the logs fails first, nobody awaits it.
+    body?.catch(() => undefined);
     const early = proof === "bloom" ? askEarly(request, ref, known) : undefined;
-    const own =
-      known.header ?? header(await request("eth_getBlockByHash", [ref.hash, false]), provider, ref.hash);
+    const own = known.header ?? header(await body, provider, ref.hash);
     // A bloom without a bit proves that there is no log, if blooms prove anything on this chain.
     if (modes.bloom === "enforce" && isEmptyBloom(own.logsBloom))
       return { header: own, logs: [], proof: "bloom" };
