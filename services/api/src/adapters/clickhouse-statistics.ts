@@ -39,8 +39,11 @@ interface RecentHour {
   readonly computedAtMs: number;
 }
 
-/** An hour computed in these may have been read before that by a statement of the same moment: longer than a refresh and a statement take. */
-const recentSeconds = 120;
+/**
+ * An hour computed in these may have been read before that by a statement of the same moment. Its time lies 30 s back; the rest
+ * is what a refresh takes at most, and a statement.
+ */
+const recentSeconds = 75;
 /** Users whose open hours are remembered. */
 const rememberedMax = 10_000;
 
@@ -130,7 +133,9 @@ function isOutdated(rows: readonly Hour[], recent: readonly RecentHour[]): boole
   );
 }
 
-const eachHour = "GROUP BY hour WITH ROLLUP";
+/** Four statements at once have the cores between them: a second thread for each would only be in the way. */
+const oneThread = "SETTINGS max_threads = 1";
+const eachHour = `GROUP BY hour WITH ROLLUP ${oneThread}`;
 const ofUser = "user_id = {userId:String}";
 const inPeriod = "hour >= fromUnixTimestamp({since:Int64}) AND hour < fromUnixTimestamp({until:Int64})";
 const isOpen = "has({open:Array(UInt32)}, toUnixTimestamp(hour))";
@@ -142,7 +147,7 @@ function recentHours({ hours }: Kind): string {
   return `SELECT ${instant("hour")} AS hourText, max(touched_at) > max(computed_at) AS isOpen,
       toUnixTimestamp64Milli(max(computed_at)) AS computedAtMs
     FROM ${hours} WHERE ${ofUser} AND ${inPeriod} GROUP BY hour
-    HAVING isOpen OR max(computed_at) > now64(3) - ${recentSeconds}`;
+    HAVING isOpen OR max(computed_at) > now64(3) - ${recentSeconds} ${oneThread}`;
 }
 
 const hourFigures = `grouping(hour) AS isTotal, ${instant("hour")} AS hourText,
