@@ -61,7 +61,8 @@ SELECT user_id, hour, max(attempt_statistics.computed_at) AS computed_at
 FROM attempt_statistics
 GROUP BY user_id, hour;
 
--- As before, computed_at lies 30 s back. Each row of an hour counts for its endpoint and chain, and for the user.
+-- As before, computed_at lies 30 s back. Each row of an hour counts for its endpoint and chain, and for the user. So many hours at
+-- once that those of users with hundreds of endpoints fit into memory, too.
 CREATE MATERIALIZED VIEW IF NOT EXISTS attempt_statistics_refresh
 REFRESH EVERY 15 SECOND APPEND TO attempt_statistics AS
 SELECT
@@ -75,7 +76,7 @@ FROM (
   SELECT * FROM hourly_attempts
   WHERE (user_id, hour) IN (
     SELECT user_id, hour FROM open_attempt_hours
-    WHERE touched_at < now64(3, 'UTC') - INTERVAL 31 SECOND ORDER BY hour DESC LIMIT 20000
+    WHERE touched_at < now64(3, 'UTC') - INTERVAL 31 SECOND ORDER BY hour DESC LIMIT 5000
   )
 ) AS s
 ARRAY JOIN [(toString(s.endpoint_id), s.chain_id), ('', 0)] AS of
@@ -133,7 +134,7 @@ FROM (
   SELECT * FROM hourly_webhooks
   WHERE (user_id, hour) IN (
     SELECT user_id, hour FROM open_webhook_hours
-    WHERE touched_at < now64(3, 'UTC') - INTERVAL 31 SECOND ORDER BY hour DESC LIMIT 20000
+    WHERE touched_at < now64(3, 'UTC') - INTERVAL 31 SECOND ORDER BY hour DESC LIMIT 5000
   )
 ) AS s
 ARRAY JOIN [(toString(s.endpoint_id), s.chain_id), ('', 0)] AS of
