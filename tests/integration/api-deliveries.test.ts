@@ -244,6 +244,11 @@ test("statistics count what was sent by the hour, with latency, and may be narro
   expect((await search("/v1/statistics?chainId=10")).hours).toEqual([]);
   await computeHours();
   expect((await search("/v1/statistics")).hours).toEqual(all.hours);
+  // Of computed hours there are rows of each endpoint and chain, and of the user: none is counted twice.
+  for (const narrowed of [`endpointId=${endpointId}`, "chainId=1", `endpointId=${endpointId}&chainId=1`]) {
+    expect((await search(`/v1/statistics?${narrowed}`)).total).toEqual(all.total);
+  }
+  expect((await search("/v1/statistics?chainId=10")).hours).toEqual([]);
   const long = await made.user.ask("GET", "/v1/statistics?since=2020-01-01T00:00:00Z");
   expect(long).toMatchObject({ status: 400, body: { error: { code: "INVALID_REQUEST" } } });
 });

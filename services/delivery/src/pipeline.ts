@@ -168,7 +168,6 @@ function createSending(
     now,
     random: Math.random,
     defer: (run) => void setImmediate(run),
-    // With its endpoint and time it names a POST; a longer one would be the largest column of `attempts` in ClickHouse.
     newAttemptId: createAttemptIds(),
     endpoints,
     gates: createGates({ now, endpoints, breakers }),

@@ -51,8 +51,6 @@ export function createBlockReader({ checks, proof, onCheck }: BlockReaderDeps): 
     const says = createWitness(provider, ref);
     // First, because its answer is short: it is checked while the logs are still coming.
     const body = known.header ? undefined : request("eth_getBlockByHash", [ref.hash, false]);
-    // If asking for the logs fails first, nobody awaits it.
-    body?.catch(() => undefined);
     const early = proof === "bloom" ? askEarly(request, ref, known) : undefined;
     const own = known.header ?? header(await body, provider, ref.hash);
     // A bloom without a bit proves that there is no log, if blooms prove anything on this chain.
