@@ -67,7 +67,9 @@ export function createParts(config: DeliveryConfig, deps: DeliveryDeps): Parts {
   });
   const trouble = createTroubleKeeper({ health, store: stores.health, breakers, endpoints, logger });
   endpoints.onChange((before, after) => {
-    if (before.status === "disabled" && after?.status === "enabled") trouble.pardon(after.id);
+    // A deleted one leaves nothing behind either.
+    if (after === null || (before.status === "disabled" && after.status === "enabled"))
+      trouble.pardon(before.id);
   });
   observer.watch({
     dispatcher,
