@@ -129,6 +129,25 @@ test.each(["none", "endpoint"] as const)(
   },
 );
 
+test("an endpoint that is deleted in its trouble leaves neither its breaker nor a row of its health behind", async () => {
+  const endpoint = await stage.endpoint(`${receiver.url}/deleted`, { ...later, breaker: { failures: 1 } });
+  receiver.answer("/deleted", status(500));
+  await stage.produce([deliveryOf(endpoint, 1)]);
+  const open = () =>
+    stage.db.query("SELECT FROM endpoint_health WHERE endpoint_id = $1 AND open_until IS NOT NULL", [
+      endpoint.id,
+    ]);
+  const breakers = async () => {
+    const text = await (await fetch(`${delivery.url}/metrics`)).text();
+    return /^ethhook_delivery_breakers\{.*state="open".*\} (\d+)/m.exec(text)?.[1];
+  };
+  await until("it is open", open, ({ rowCount }) => rowCount === 1);
+  expect(await breakers()).toBe("1");
+  await stage.db.query("UPDATE endpoints SET deleted_at = now() WHERE id = $1", [endpoint.id]);
+  await until("it is forgotten", open, ({ rowCount }) => rowCount === 0);
+  expect(await breakers()).toBe("0");
+});
+
 test("SIGTERM in the middle of the last attempt: the next process makes it again, and nothing is given up", async () => {
   const endpoint = await stage.endpoint(`${receiver.url}/deployed`, { retryScheduleSeconds: [0] });
   receiver.answer("/deployed", hang);

@@ -61,6 +61,7 @@ export function createParts(config: DeliveryConfig, deps: DeliveryDeps): Parts {
     publish: (deliveries) => stores.returning.publish(deliveries),
     room: (endpointId) => dispatcher.room(endpointId),
     load: (ids) => endpoints.load(ids.filter((id) => endpoints.get(id) === undefined)),
+    mayHaveChanged: (endpointId) => pipeline.sequencer.recheck(endpointId),
     observer,
     now,
     logger,
