@@ -31,32 +31,28 @@ export function createHttpReceiver(transport: UndiciTransport, policy: AddressPo
     return refusal;
   }
 
-  async function exchange(request: Outgoing): Promise<Exchange> {
-    const { data: ended } = await client.request<UndiciExchange>({
-      url: request.url,
-      data: request.gzip ? await compressed(request) : new WirePost(request.headers, request.body),
-      timeout: request.timeoutMs,
-    });
-    const text = responseText(ended.raw, ended.header("content-encoding"));
-    const responseBody = typeof text === "string" ? text : await text;
-    if (ended.error !== null) {
-      return failed(ended.error, ended.times, ended.statusCode || null, responseBody);
-    }
-    return {
-      ...ended.times,
-      kind: "answered",
-      statusCode: ended.statusCode,
-      retryAfter: ended.header("retry-after"),
-      responseBody,
-    };
-  }
-
   return {
     async post(request: Outgoing): Promise<Exchange> {
       const refusal = refusalOf(request.url);
       if (refusal !== null) return failed(refusal, noTimes, null, "");
       try {
-        return await exchange(request);
+        const { data: ended } = await client.request<UndiciExchange>({
+          url: request.url,
+          data: request.gzip ? await compressed(request) : new WirePost(request.headers, request.body),
+          timeout: request.timeoutMs,
+        });
+        const text = responseText(ended.raw, ended.header("content-encoding"));
+        const responseBody = typeof text === "string" ? text : await text;
+        if (ended.error !== null) {
+          return failed(ended.error, ended.times, ended.statusCode || null, responseBody);
+        }
+        return {
+          ...ended.times,
+          kind: "answered",
+          statusCode: ended.statusCode,
+          retryAfter: ended.header("retry-after"),
+          responseBody,
+        };
       } catch (error) {
         // Whatever a receiver answers is a value: a rejection would end the process, and the next one, as the delivery comes again.
         return failed(error instanceof Error ? error : new Error(String(error)), noTimes, null, "");

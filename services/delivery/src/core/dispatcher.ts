@@ -110,8 +110,12 @@ export function createDispatcher(limits: DispatcherLimits, ports: DispatcherPort
   async function send(job: Job, endpoint: Endpoint, run: Run<Job>): Promise<void> {
     const startedAtMs = now();
     const outgoing = ports.compose(job, endpoint);
-    const post = () => ports.receiver.post(outgoing);
-    const exchange = await ports.breakers.run(endpoint, post).catch(unexpected);
+    let exchange: Exchange;
+    try {
+      exchange = await ports.breakers.run(endpoint, () => ports.receiver.post(outgoing));
+    } catch (error) {
+      exchange = unexpected(error);
+    }
     const endedAtMs = now();
     const verdict = judge(exchange, endedAtMs);
     lanes.end(run, verdict.healthy !== false);
