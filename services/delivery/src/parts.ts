@@ -61,13 +61,16 @@ export function createParts(config: DeliveryConfig, deps: DeliveryDeps): Parts {
     publish: (deliveries) => stores.returning.publish(deliveries),
     room: (endpointId) => dispatcher.room(endpointId),
     load: (ids) => endpoints.load(ids.filter((id) => endpoints.get(id) === undefined)),
+    mayHaveChanged: (endpointId) => pipeline.sequencer.recheck(endpointId),
     observer,
     now,
     logger,
   });
   const trouble = createTroubleKeeper({ health, store: stores.health, breakers, endpoints, logger });
   endpoints.onChange((before, after) => {
-    if (before.status === "disabled" && after?.status === "enabled") trouble.pardon(after.id);
+    // A deleted one leaves nothing behind either.
+    if (after === null || (before.status === "disabled" && after.status === "enabled"))
+      trouble.pardon(before.id);
   });
   observer.watch({
     dispatcher,

@@ -13,7 +13,7 @@ export interface ReleaseLoop {
   hasten(endpointId: string): void;
   /** The endpoint answers again. */
   recovered(endpointId: string): void;
-  /** Asks the store again what waits. */
+  /** What waits may have been changed without our hearing of it: the store is asked again, and each endpoint looked at anew. */
   refresh(): void;
   /** What waits for these partitions by reason, as the store last said: it is asked every 15 s anyway. */
   parkedByReason(): ReadonlyMap<string, number>;
@@ -26,6 +26,8 @@ export interface ReleaseLoopDeps {
   readonly room: (endpointId: string) => number;
   /** Makes these endpoints known, so that `room` can tell. */
   readonly load: (endpointIds: readonly string[]) => Promise<void>;
+  /** Hears of each endpoint with something parked when changes may have been missed. */
+  readonly mayHaveChanged: (endpointId: string) => void;
   readonly observer: { released(rows: number): void };
   readonly now: () => number;
   readonly logger: Logger;
@@ -40,17 +42,27 @@ export function createReleaseLoop(deps: ReleaseLoopDeps): ReleaseLoop {
   let partitions: readonly number[] = [];
   let byReason: ReadonlyMap<string, number> = new Map();
   let refreshDueMs = 0;
+  /** Changes of what waits may have been missed. */
+  let missed = false;
   let stopped = true;
   let timer: NodeJS.Timeout | undefined;
   let turning: Promise<void> = Promise.resolve();
 
   async function reload(): Promise<void> {
     const mine = partitions;
-    const backlogs = mine.length === 0 ? [] : await deps.release.backlogs(mine);
-    await deps.load(backlogs.map((backlog) => backlog.endpointId));
-    if (mine !== partitions) return;
-    plan.reset(backlogs);
-    byReason = sumByReason(backlogs);
+    const anew = missed;
+    missed = false;
+    try {
+      const backlogs = mine.length === 0 ? [] : await deps.release.backlogs(mine);
+      await deps.load(backlogs.map((backlog) => backlog.endpointId));
+      if (mine !== partitions) return;
+      plan.reset(backlogs);
+      byReason = sumByReason(backlogs);
+      if (anew) for (const { endpointId } of backlogs) deps.mayHaveChanged(endpointId);
+    } catch (error) {
+      missed ||= anew;
+      throw error;
+    }
   }
 
   async function turn(): Promise<number> {
@@ -110,6 +122,7 @@ export function createReleaseLoop(deps: ReleaseLoopDeps): ReleaseLoop {
       );
     },
     refresh() {
+      missed = true;
       refreshDueMs = 0;
     },
     parkedByReason: () => byReason,

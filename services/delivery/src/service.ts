@@ -49,7 +49,9 @@ export function createDelivery(config: DeliveryConfig, deps: DeliveryDeps): Serv
       const deadlineMs = now() + budgetMs;
       await releaseLoop.stop();
       await member.stop();
-      // POSTs that hang have rows; now they end, and are parked like any failure.
+      // A breaker's probe that is ended now tells nothing of its endpoint: the breaker stays as it is stored.
+      pipeline.breakers.clear();
+      // POSTs that hang have rows; now they end, and are parked to be sent again at once.
       await pipeline.transport.destroy(stoppedCode);
       const late = new Promise<void>((resolve) =>
         setTimeout(resolve, Math.max(0, deadlineMs - now() - flushMs)).unref(),

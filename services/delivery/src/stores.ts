@@ -65,7 +65,7 @@ export function createStores(config: DeliveryConfig, deps: StoreDeps): Stores {
     parking,
     endpoints,
     orders,
-    release: createPostgresRelease(pool),
+    release: createPostgresRelease(pool, logger),
     health: createPostgresHealth(pool),
     notices: createOperationalWebhooks({ pool, logger, publish: (deliveries) => outbox.release(deliveries) }),
     returning: createReturning(outbox),

@@ -4,7 +4,7 @@ import { Axios } from "axios";
 import type { AddressPolicy } from "../core/address-policy.ts";
 import type { Exchange, Outgoing, Receiver } from "../core/exchange.ts";
 import { BlockedError } from "./guarded-connector.ts";
-import { responseText } from "./response-text.ts";
+import { responseText, storable } from "./response-text.ts";
 import { ExchangeTimeoutError, type UndiciExchange } from "./undici-exchange.ts";
 import { WirePost, type UndiciTransport } from "./undici-transport.ts";
 
@@ -35,23 +35,28 @@ export function createHttpReceiver(transport: UndiciTransport, policy: AddressPo
     async post(request: Outgoing): Promise<Exchange> {
       const refusal = refusalOf(request.url);
       if (refusal !== null) return failed(refusal, noTimes, null, "");
-      const { data: ended } = await client.request<UndiciExchange>({
-        url: request.url,
-        data: request.gzip ? await compressed(request) : new WirePost(request.headers, request.body),
-        timeout: request.timeoutMs,
-      });
-      const text = responseText(ended.raw, ended.headers["content-encoding"]);
-      const responseBody = typeof text === "string" ? text : await text;
-      if (ended.error !== null) {
-        return failed(ended.error, ended.times, ended.statusCode || null, responseBody);
+      try {
+        const { data: ended } = await client.request<UndiciExchange>({
+          url: request.url,
+          data: request.gzip ? await compressed(request) : new WirePost(request.headers, request.body),
+          timeout: request.timeoutMs,
+        });
+        const text = responseText(ended.raw, ended.header("content-encoding"));
+        const responseBody = typeof text === "string" ? text : await text;
+        if (ended.error !== null) {
+          return failed(ended.error, ended.times, ended.statusCode || null, responseBody);
+        }
+        return {
+          ...ended.times,
+          kind: "answered",
+          statusCode: ended.statusCode,
+          retryAfter: ended.header("retry-after"),
+          responseBody,
+        };
+      } catch (error) {
+        // Whatever a receiver answers is a value: a rejection would end the process, and the next one, as the delivery comes again.
+        return failed(error instanceof Error ? error : new Error(String(error)), noTimes, null, "");
       }
-      return {
-        ...ended.times,
-        kind: "answered",
-        statusCode: ended.statusCode,
-        retryAfter: ended.headers["retry-after"] ?? null,
-        responseBody,
-      };
     },
   };
 }
@@ -76,7 +81,7 @@ function failed(
     ...times,
     kind,
     code: typeof code === "string" ? code : error.name,
-    message: error.message,
+    message: storable(error.message),
     statusCode,
     responseBody,
   };

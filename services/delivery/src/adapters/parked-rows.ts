@@ -1,9 +1,10 @@
-import { attemptSchema, deliveryCodec, type Delivery } from "@ethhook/schemas";
+import { attemptSchema, deliveryCodec, type Decoded, type Delivery } from "@ethhook/schemas";
 import { z } from "zod";
 import type { Parked } from "../core/ports.ts";
 
 /** A row of `parked_deliveries`. */
 export interface ParkedRow {
+  readonly webhook_id: string;
   readonly endpoint_id: string;
   readonly replay: boolean;
   readonly partition: number;
@@ -18,25 +19,29 @@ export interface ParkedRow {
 
 /** The columns of `ParkedRow`. */
 export const parkedColumns =
-  "endpoint_id, replay, partition, position, order_key, unsure, due_at, attempts_made, attempts, payload";
+  "webhook_id, endpoint_id, replay, partition, position, order_key, unsure, due_at, attempts_made, attempts, payload";
 
 const attemptList = z.array(attemptSchema);
 
-/** The delivery of a row, with the attempts that were made since it was first parked. */
+/**
+ * The delivery of a row, with the attempts that were made since it was first parked. One of a newer version, after a downgrade, cannot
+ * be read: it stays where it is.
+ */
 export function deliveryOfRow(
   row: Pick<ParkedRow, "payload" | "attempts" | "attempts_made" | "replay">,
-): Delivery {
+): Decoded<Delivery> {
   const decoded = deliveryCodec.decode(row.payload);
-  if (!decoded.ok) throw new Error(`a parked delivery cannot be read: ${decoded.reason}`);
-  const attempts = attemptList.safeParse(row.attempts);
+  if (!decoded.ok) return decoded;
   const { value } = decoded;
-  return {
+  const attempts = attemptList.safeParse(row.attempts);
+  const delivery: Delivery = {
     ...value,
     origin:
       row.replay || value.origin === "operational" || value.origin === "test" ? value.origin : "release",
     attemptsMade: row.attempts_made,
     ...(attempts.success && attempts.data.length > 0 ? { history: attempts.data } : {}),
   };
+  return { ok: true, value: delivery };
 }
 
 export const upsertParked = `

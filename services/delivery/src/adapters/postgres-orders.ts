@@ -1,8 +1,9 @@
 import type { Logger } from "@ethhook/kit";
 import type { Pool } from "@ethhook/kit/postgres";
+import type { Delivery } from "@ethhook/schemas";
 import type { Job, Numbering } from "../core/job.ts";
 import type { StoredFate } from "../core/removals.ts";
-import type { OrderStore } from "../core/sequencer.ts";
+import type { OrderStore, StoredJob } from "../core/sequencer.ts";
 import { deliveryOfRow, parkedColumns, type ParkedRow } from "./parked-rows.ts";
 import { createWriteQueue } from "./write-queue.ts";
 
@@ -74,7 +75,18 @@ export function createPostgresOrders(pool: Pool, logger: Logger, now: () => numb
     async waiting(orderKey, limit) {
       const [endpointId] = orderKey.split("|");
       const { rows } = await pool.query<ParkedRow>(waitingOf, [endpointId, orderKey, limit]);
-      return rows.map((row) => ({ job: jobOf(row, now()), dueAtMs: row.due_at.getTime() }));
+      const jobs: StoredJob[] = [];
+      for (const row of rows) {
+        const read = deliveryOfRow(row);
+        if (read.ok) {
+          jobs.push({ job: jobOf(row, read.value, now()), dueAtMs: row.due_at.getTime() });
+          continue;
+        }
+        // Those before it go, nothing overtakes it.
+        if (jobs.length === 0) throw new Error(`${row.webhook_id} heads its order: ${read.reason}`);
+        break;
+      }
+      return jobs;
     },
     async heads(partitions) {
       const { rows } = await pool.query<HeadRow>(headsOf, [partitions]);
@@ -104,9 +116,9 @@ export function createPostgresOrders(pool: Pool, logger: Logger, now: () => numb
   };
 }
 
-function jobOf(row: ParkedRow, nowMs: number): Job {
+function jobOf(row: ParkedRow, delivery: Delivery, nowMs: number): Job {
   return {
-    delivery: deliveryOfRow(row),
+    delivery,
     replay: row.replay,
     partition: row.partition,
     offset: row.position,

@@ -5,9 +5,13 @@ import type { Parked, ParkingLot } from "../core/ports.ts";
 import { upsertParked, upsertValues, type UpsertedRow } from "./parked-rows.ts";
 import { createWriteQueue } from "./write-queue.ts";
 
-type Write =
-  | { readonly kind: "park"; readonly parked: Parked; readonly members?: readonly string[] }
-  | { readonly kind: "remove"; readonly webhookId: string; readonly replay: boolean };
+interface Park {
+  readonly kind: "park";
+  readonly parked: Parked;
+  readonly members?: readonly string[];
+}
+
+type Write = Park | { readonly kind: "remove"; readonly webhookId: string; readonly replay: boolean };
 
 export interface PostgresParking extends ParkingLot, BatchStore {
   readonly pendingWrites: number;
@@ -36,6 +40,7 @@ export function createPostgresParking({ pool, logger, onParked }: ParkingDeps): 
     batchMax: rowsPerWriteMax,
     logger,
     flush,
+    reduce: (write) => (write.kind === "park" ? withoutHistory(write) : undefined),
   });
   const lookups = createWriteQueue<readonly string[], ReadonlySet<string>>({
     name: "batched deliveries",
@@ -99,6 +104,12 @@ export function createPostgresParking({ pool, logger, onParked }: ParkingDeps): 
       await Promise.all([queue.stop(budgetMs), lookups.stop(budgetMs)]);
     },
   };
+}
+
+/** The one part of a row that strangers wrote: what receivers answered. A delivery goes out without it just as well. */
+function withoutHistory(park: Park): Park | undefined {
+  const { history, ...delivery } = park.parked.delivery;
+  return history === undefined ? undefined : { ...park, parked: { ...park.parked, delivery } };
 }
 
 function keyOf(write: Write): string {

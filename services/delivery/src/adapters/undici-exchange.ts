@@ -1,7 +1,9 @@
-import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
 import type { ConnectTimes } from "./guarded-connector.ts";
 import { responseBytesMax } from "./response-text.ts";
+
+/** An answer's headers by name; one that came several times is a list, whatever its name. */
+type AnswerHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 export interface StageTimes {
   readonly connectMs: number | null;
@@ -17,6 +19,8 @@ export class ExchangeTimeoutError extends Error {
 
 /** Bytes that are still read, and thrown away, after enough of the answer is kept: so that the connection can be used again. */
 const drainBytesMax = 65_536;
+/** How long that may take. */
+const drainMsMax = 2_000;
 
 /**
  * One POST as undici drives it: keeps the beginning of the answer, ends as soon as that is complete, and ends by itself when the whole
@@ -24,12 +28,13 @@ const drainBytesMax = 65_536;
  */
 export class UndiciExchange implements Dispatcher.DispatchHandler {
   statusCode = 0;
-  headers: IncomingHttpHeaders = {};
+  headers: AnswerHeaders = {};
   readonly raw: Buffer[] = [];
   error: Error | null = null;
 
   readonly #startedAt = performance.now();
-  readonly #timer: NodeJS.Timeout;
+  /** Ends the exchange, and what comes of its answer after that. */
+  #timer: NodeJS.Timeout;
   readonly #timeoutMs: number;
   readonly #takeConnectTimes: () => ConnectTimes | null;
   readonly #settled: (exchange: UndiciExchange) => void;
@@ -60,6 +65,12 @@ export class UndiciExchange implements Dispatcher.DispatchHandler {
     };
   }
 
+  /** The first value of an answer's header; null when it has none. */
+  header(name: string): string | null {
+    const value = this.headers[name];
+    return (typeof value === "string" ? value : value?.[0]) ?? null;
+  }
+
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#connect = this.#takeConnectTimes();
     this.#controller = controller;
@@ -67,7 +78,7 @@ export class UndiciExchange implements Dispatcher.DispatchHandler {
     if (this.#endedAt !== 0) controller.abort(this.error ?? new ExchangeTimeoutError("too late"));
   }
 
-  onResponseStart(_: Dispatcher.DispatchController, statusCode: number, headers: IncomingHttpHeaders): void {
+  onResponseStart(_: Dispatcher.DispatchController, statusCode: number, headers: AnswerHeaders): void {
     if (statusCode < 200) return;
     this.#firstByteAt = performance.now();
     this.statusCode = statusCode;
@@ -81,9 +92,12 @@ export class UndiciExchange implements Dispatcher.DispatchHandler {
       const part = Buffer.from(chunk.subarray(0, responseBytesMax + 1 - this.#kept));
       this.#kept += part.length;
       this.raw.push(part);
-      if (this.#kept > responseBytesMax) this.#end(null);
+      if (this.#kept > responseBytesMax) {
+        this.#end(null);
+        this.#timer = setTimeout(cutOff, drainMsMax, controller);
+      }
     }
-    if (this.#received > drainBytesMax) controller.abort(new Error("more than is read of an answer"));
+    if (this.#received > drainBytesMax) cutOff(controller);
   }
 
   onResponseEnd(): void {
@@ -101,10 +115,10 @@ export class UndiciExchange implements Dispatcher.DispatchHandler {
   }
 
   #end(error: Error | null): void {
+    clearTimeout(this.#timer);
     if (this.#endedAt !== 0) return;
     this.#endedAt = performance.now();
     this.error = error;
-    clearTimeout(this.#timer);
     this.#settled(this);
   }
 
@@ -115,4 +129,8 @@ export class UndiciExchange implements Dispatcher.DispatchHandler {
 
 function timedOut(exchange: UndiciExchange): void {
   UndiciExchange.timeOut(exchange);
+}
+
+function cutOff(controller: Dispatcher.DispatchController): void {
+  controller.abort(new Error("more than is read of an answer"));
 }

@@ -2,7 +2,10 @@ import type { Logger } from "@ethhook/kit";
 
 /** Writes of one kind, in order, many at a time. */
 export interface WriteQueue<T, R = void> {
-  /** Resolves once written. Never rejects: it is tried again until it is written or the queue is stopped. */
+  /**
+   * Resolves once written. Never rejects: it is tried again until it is written or the queue is stopped. An item that Postgres will
+   * never take is set aside and said loudly: it stays unresolved, so that what it came from is read again by the next process.
+   */
   write(item: T): Promise<R>;
   readonly pending: number;
   /** Resolves when everything is written, or after `budgetMs`; what is not written by then never will be. */
@@ -14,6 +17,8 @@ export interface WriteQueueOptions<T, R> {
   readonly batchMax: number;
   /** Writes all or nothing, with one result for each; a rejection is tried again as a whole. */
   readonly flush: (items: readonly T[]) => Promise<readonly R[]>;
+  /** What to write of an item that Postgres refuses as bad data; undefined when nothing can be left out of it. */
+  readonly reduce?: (item: T) => T | undefined;
   readonly logger: Logger;
 }
 
@@ -31,22 +36,43 @@ export function createWriteQueue<T, R = void>(options: WriteQueueOptions<T, R>):
 
   async function run(): Promise<void> {
     let failures = 0;
+    let most = options.batchMax;
     // What is written in the same turn travels together.
     await Promise.resolve();
     while (queue.length > 0) {
-      const batch = queue.slice(0, options.batchMax);
+      const batch = queue.slice(0, most);
       try {
         const results = await options.flush(batch.map(({ item }) => item));
         failures = 0;
+        most = Math.min(options.batchMax, most * 2);
         queue = queue.slice(batch.length);
         for (const [n, { done }] of batch.entries()) done(results[n] as R);
       } catch (error) {
         if (stopped) break;
+        if (isBadData(error)) {
+          // Halved until the bad one is alone: it must not hold up the others.
+          if (batch.length === 1) refuse(error);
+          most = Math.ceil(batch.length / 2);
+          continue;
+        }
         await pause(error, failures, batch.length);
         failures += 1;
       }
     }
     running = undefined;
+  }
+
+  /** The first one can never be written as it is. */
+  function refuse(error: unknown): void {
+    const [bad, ...others] = queue;
+    if (bad === undefined) return;
+    const item = options.reduce?.(bad.item);
+    queue = item === undefined ? others : [{ ...bad, item }, ...others];
+    const what = item === undefined ? "set aside" : "written without what may be left out";
+    options.logger.error(
+      { event: "postgres.row-refused", queue: options.name, err: error },
+      `${options.name}: Postgres refuses a row as bad data: it is ${what}`,
+    );
   }
 
   async function pause(error: unknown, failures: number, rows: number): Promise<void> {
@@ -78,4 +104,10 @@ export function createWriteQueue<T, R = void>(options: WriteQueueOptions<T, R>):
       wakeUp?.();
     },
   };
+}
+
+/** SQLSTATE class 22: no second try can help. */
+function isBadData(error: unknown): boolean {
+  const { code } = error as { readonly code?: unknown };
+  return typeof code === "string" && code.startsWith("22");
 }

@@ -1,6 +1,6 @@
 import type { Attempt, Delivery } from "@ethhook/schemas";
 import type { Exchange } from "./exchange.ts";
-import type { Verdict } from "./verdict.ts";
+import { stoppedCode, type Verdict } from "./verdict.ts";
 
 export interface AttemptFacts {
   readonly attemptId: string;
@@ -41,6 +41,11 @@ export function attemptRecord(facts: AttemptFacts): Attempt {
     requestBytes: facts.requestBytes,
     ...(delivery.batch === undefined ? {} : { batch: delivery.batch }),
   };
+}
+
+/** Attempts of a delivery that count against its schedule: those that a process ended because it stopped do not. */
+export function scheduledAttempts({ attemptsMade, history = [] }: Delivery): number {
+  return attemptsMade - history.filter(({ error }) => error?.startsWith(`${stoppedCode}: `)).length;
 }
 
 function hundredths(ms: number): number {

@@ -1,16 +1,17 @@
-import type { Attempt, DeadDelivery } from "@ethhook/schemas";
+import type { Attempt, DeadDelivery, Delivery } from "@ethhook/schemas";
 import { expect, test } from "vitest";
 import { createDispatcher } from "./dispatcher.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Exchange } from "./exchange.ts";
 import { createGates } from "./gates.ts";
 import { createHealthBook, failingMsMax } from "./health.ts";
-import type { JobEnd } from "./job.ts";
+import type { Job, JobEnd } from "./job.ts";
 import { laneLimitsDefault } from "./lanes.ts";
 import type { Notice } from "./notice.ts";
 import type { Parked } from "./ports.ts";
 import { createSettlement } from "./settlement.ts";
 import { sampleDelivery, sampleEndpoint, sampleJob } from "./testing/sample-jobs.ts";
+import { stoppedCode } from "./verdict.ts";
 
 const timings = { connectMs: 1, tlsMs: 2, firstByteMs: 3, totalMs: 4 };
 const answered = (statusCode: number): Exchange => ({
@@ -22,10 +23,10 @@ const answered = (statusCode: number): Exchange => ({
 });
 
 /** A dispatcher with one endpoint, over a receiver that answers as it is told, and everything that it wrote. */
-function createWorld(first: Endpoint | null = sampleEndpoint) {
-  let endpoint = first;
+function createWorld(first: { endpoint: Endpoint | null | undefined } = { endpoint: sampleEndpoint }) {
+  let { endpoint } = first;
   let nowMs = 1_790_000_000_000;
-  let answer = answered(200);
+  let answer = async () => answered(200);
   const written = {
     attempts: [] as Attempt[],
     dead: [] as DeadDelivery[],
@@ -38,7 +39,7 @@ function createWorld(first: Endpoint | null = sampleEndpoint) {
   const endpoints = {
     get: () => endpoint,
     load: async () => undefined,
-    disable: () => void (endpoint = endpoint && { ...endpoint, status: "disabled" }),
+    disable: () => void (endpoint &&= { ...endpoint, status: "disabled" }),
   };
   const breakers = {
     gate: () => "go" as const,
@@ -56,6 +57,7 @@ function createWorld(first: Endpoint | null = sampleEndpoint) {
     rowsOf: () => 0,
     rowsPerEndpointMax: 10,
   });
+  const health = createHealthBook(notices.tell);
   let heard: (end: JobEnd) => void = nothing;
   const dispatcher = createDispatcher(
     { lanes: laneLimitsDefault, guardAfterMs: 2_000, guardGraceMs: 10_000 },
@@ -66,9 +68,9 @@ function createWorld(first: Endpoint | null = sampleEndpoint) {
       newAttemptId: () => `att_${written.attempts.length}`,
       endpoints,
       gates: createGates({ now, endpoints, breakers }),
-      receiver: { post: async () => answer },
+      receiver: { post: () => answer() },
       breakers,
-      health: createHealthBook(notices.tell),
+      health,
       notices,
       settlement,
       compose: ({ delivery }) => ({
@@ -83,13 +85,16 @@ function createWorld(first: Endpoint | null = sampleEndpoint) {
   );
   return {
     written,
+    health,
     pass: (ms: number) => void (nowMs += ms),
-    answers: (exchange: Exchange) => void (answer = exchange),
+    answers: (exchange: Exchange) => void (answer = async () => exchange),
+    rejects: (error: unknown) => void (answer = () => Promise.reject(error)),
     /** Sends the n-th delivery and resolves with how it ended. */
-    send: (n: number): Promise<JobEnd> =>
+    send: (n: number, change: Partial<Delivery> = {}, more: Partial<Job> = {}): Promise<JobEnd> =>
       new Promise((resolve) => {
         heard = resolve;
-        dispatcher.accept(sampleJob(sampleDelivery(n), { settle: () => void written.settled.push(n) }));
+        const settle = () => void written.settled.push(n);
+        dispatcher.accept(sampleJob(sampleDelivery(n, change), { settle, ...more }));
       }),
   };
 }
@@ -145,7 +150,59 @@ test("one success within the five days starts their count anew", async () => {
 });
 
 test("a delivery whose endpoint was deleted is a dead letter", async () => {
-  const { written, send } = createWorld(null);
+  const { written, send } = createWorld({ endpoint: null });
   expect(await send(1)).toEqual({ kind: "buried" });
   expect(written.dead).toMatchObject([{ reason: "gone", detail: "the endpoint was deleted", attempts: [] }]);
+});
+
+test("a delivery whose endpoint is not known now waits until it is read again", async () => {
+  const { written, send } = createWorld({ endpoint: undefined });
+  expect(await send(1)).toMatchObject({ kind: "parked" });
+  expect([written.dead, written.settled]).toEqual([[], [1]]);
+});
+
+test("an exchange that goes wrong in no foreseen way fails like any other, and its record says how", async () => {
+  const { written, send, rejects } = createWorld();
+  rejects(new TypeError("encoding.trim is not a function"));
+  expect(await send(1)).toMatchObject({ kind: "parked" });
+  const error = "TypeError: encoding.trim is not a function";
+  expect(written.attempts).toMatchObject([{ outcome: "network", error }]);
+});
+
+const stopped: Exchange = {
+  kind: "network",
+  code: stoppedCode,
+  message: "this process stops",
+  statusCode: null,
+  responseBody: "",
+  ...timings,
+};
+
+test("the last attempt is made again when this process ended it because it stops", async () => {
+  const { written, send, answers } = createWorld({
+    endpoint: { ...sampleEndpoint, settings: { ...sampleEndpoint.settings, retryScheduleSeconds: [0, 60] } },
+  });
+  answers(answered(500));
+  await send(1);
+  for (const exchange of [stopped, stopped, answered(500)]) {
+    answers(exchange);
+    await send(1, written.parked.at(-1)?.delivery);
+  }
+  expect(written.parked.map(({ reason, dueAtMs }) => [reason, dueAtMs - 1_790_000_000_000])).toEqual([
+    ["retry", 66_000],
+    ["retry", 0],
+    ["retry", 0],
+  ]);
+  expect(written.dead).toMatchObject([{ reason: "exhausted", attempts: [{}, {}, {}, {}] }]);
+});
+
+test("a POST of a partition that is lost leaves the endpoint's health to who owns it now", async () => {
+  const { send, answers, health } = createWorld();
+  answers(answered(500));
+  let current = true;
+  const isCurrent = () => current;
+  const end = send(1, {}, { isCurrent });
+  current = false;
+  await end;
+  expect(health.changes()).toEqual(new Map());
 });

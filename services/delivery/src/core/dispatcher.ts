@@ -1,4 +1,4 @@
-import { attemptRecord } from "./attempt-record.ts";
+import { attemptRecord, scheduledAttempts } from "./attempt-record.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Exchange, Outgoing, Receiver } from "./exchange.ts";
 import type { Gates } from "./gates.ts";
@@ -83,11 +83,13 @@ export function createDispatcher(limits: DispatcherLimits, ports: DispatcherPort
   function refuse(job: Job, why: "busy" | "gate"): void {
     if (!job.isCurrent()) return open.end(job, { kind: "withdrawn" });
     const endpoint = endpoints.get(job.delivery.endpointId);
-    if (endpoint === null || endpoint === undefined) {
+    if (endpoint === null) {
       void settlement.buried(job, "gone", "the endpoint was deleted").then((end) => open.end(job, end));
       return;
     }
-    const { reason, dueAtMs } = gates.later(endpoint, why);
+    // Not known now: it made room for others. Who releases the row reads it again.
+    const unknown = { reason: "busy", dueAtMs: now() } as const;
+    const { reason, dueAtMs } = endpoint === undefined ? unknown : gates.later(endpoint, why);
     void settlement.parked(job, reason, dueAtMs).then((end) => open.end(job, end));
   }
 
@@ -108,7 +110,12 @@ export function createDispatcher(limits: DispatcherLimits, ports: DispatcherPort
   async function send(job: Job, endpoint: Endpoint, run: Run<Job>): Promise<void> {
     const startedAtMs = now();
     const outgoing = ports.compose(job, endpoint);
-    const exchange = await ports.breakers.run(endpoint, () => ports.receiver.post(outgoing));
+    let exchange: Exchange;
+    try {
+      exchange = await ports.breakers.run(endpoint, () => ports.receiver.post(outgoing));
+    } catch (error) {
+      exchange = unexpected(error);
+    }
     const endedAtMs = now();
     const verdict = judge(exchange, endedAtMs);
     lanes.end(run, verdict.healthy !== false);
@@ -126,8 +133,9 @@ export function createDispatcher(limits: DispatcherLimits, ports: DispatcherPort
   ): void {
     if (verdict.healthy === null) return;
     const error = exchange.kind === "answered" ? `status ${exchange.statusCode}` : exchange.message;
-    const { healthy } = verdict;
-    const tooLong = ports.health.record({ endpoint, partition: job.partition, healthy, error, atMs });
+    const symptom = { endpoint, partition: job.partition, healthy: verdict.healthy, error, atMs };
+    // Of a partition that is lost, another process keeps the book: this one must not write over it.
+    const tooLong = job.isCurrent() ? ports.health.record(symptom) : null;
     const reason = verdict.disable ? "answered 410 Gone" : tooLong;
     if (reason === null || endpoints.get(endpoint.id)?.status !== "enabled") return;
     endpoints.disable(endpoint.id, reason);
@@ -147,7 +155,7 @@ export function createDispatcher(limits: DispatcherLimits, ports: DispatcherPort
     const { verdict, exchange, endedAtMs } = facts;
     const { delivery } = job;
     const givenUp = open.isGivenUp(job);
-    const delayMs = verdict.next === "retry" && !givenUp ? nextDelay(job, endpoint, verdict) : null;
+    const delayMs = givenUp ? null : nextDelay(job, endpoint, verdict);
     const dueAtMs = delayMs === null ? null : endedAtMs + delayMs;
     const attemptId = ports.newAttemptId();
     const attempt = attemptRecord({ ...facts, attemptId, delivery, nextAttemptAtMs: dueAtMs });
@@ -164,8 +172,10 @@ export function createDispatcher(limits: DispatcherLimits, ports: DispatcherPort
   }
 
   function nextDelay(job: Job, endpoint: Endpoint, verdict: Verdict): number | null {
+    if (verdict.next === "again") return 0;
+    if (verdict.next !== "retry") return null;
     return nextDelayMs({
-      attemptsMade: job.delivery.attemptsMade + 1,
+      attemptsMade: scheduledAttempts(job.delivery) + 1,
       schedule: endpoint.settings.retryScheduleSeconds,
       retryAfterMs: verdict.retryAfterMs,
       random: ports.random(),
@@ -228,4 +238,14 @@ export function createDispatcher(limits: DispatcherLimits, ports: DispatcherPort
     },
     oldestOpenMs: () => open.oldestMs(now()),
   };
+}
+
+/**
+ * What one receiver made of its answer must not end the process: the delivery would come again, in the next process too. So it fails,
+ * and its record tells of the bug.
+ */
+function unexpected(error: unknown): Exchange {
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  const times = { connectMs: null, tlsMs: null, firstByteMs: null, totalMs: 0 };
+  return { ...times, kind: "network", code: name, message, statusCode: null, responseBody: "" };
 }

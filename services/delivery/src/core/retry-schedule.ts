@@ -2,7 +2,7 @@ import { retryScheduleSecondsDefault } from "@ethhook/schemas";
 
 /** Part of a delay by which it may be longer, so that failures of one moment do not come back in one moment. */
 const jitterShare = 0.2;
-/** A receiver may ask for a longer wait than the schedule, up to this. */
+/** A receiver may ask to be left alone for so long at most. */
 const retryAfterMaxMs = 24 * 3_600_000;
 
 export interface NextAttempt {
@@ -24,16 +24,19 @@ export function nextDelayMs({ attemptsMade, schedule, retryAfterMs, random }: Ne
   const seconds = delays[attemptsMade];
   if (seconds === undefined) return null;
   const delayMs = Math.round(seconds * 1_000 * (1 + jitterShare * random));
-  return Math.max(delayMs, Math.min(retryAfterMs ?? 0, retryAfterMaxMs));
+  return Math.max(delayMs, retryAfterMs ?? 0);
 }
 
 const httpDate = /^\s*(Mon|Tues?|Wed(nes)?|Thu(rs)?|Fri|Sat(ur)?|Sun)(day)?,? /i;
 
-/** Reads `Retry-After`: seconds or an HTTP date. @returns milliseconds from now, at least 0; null when unreadable or absent. */
+/** Reads `Retry-After`: seconds or an HTTP date. @returns milliseconds from now, up to a day; null when unreadable or absent. */
 export function parseRetryAfter(text: string | null, nowMs: number): number | null {
-  if (text === null || text.trim() === "") return null;
-  if (/^\s*\d{1,10}(\.\d+)?\s*$/.test(text)) return Math.round(Number(text) * 1_000);
+  const afterMs = text === null ? Number.NaN : askedMs(text, nowMs);
+  return Number.isNaN(afterMs) ? null : Math.min(Math.max(0, afterMs), retryAfterMaxMs);
+}
+
+function askedMs(text: string, nowMs: number): number {
+  if (/^\s*\d+(\.\d+)?\s*$/.test(text)) return Math.round(Number(text) * 1_000);
   // Date.parse takes nearly anything for a date, "-5" included.
-  const at = httpDate.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(at) ? null : Math.max(0, at - nowMs);
+  return httpDate.test(text) ? Date.parse(text) - nowMs : Number.NaN;
 }

@@ -10,10 +10,10 @@ const answered = (statusCode: number, retryAfter: string | null = null): Exchang
   retryAfter,
   responseBody: "",
 });
-const broken = (kind: "timeout" | "network" | "blocked"): Exchange => ({
+const broken = (kind: "timeout" | "network" | "blocked", code = "X"): Exchange => ({
   ...times,
   kind,
-  code: "X",
+  code,
   message: "x",
   statusCode: null,
   responseBody: "",
@@ -58,4 +58,8 @@ test("timeouts and broken connections are retried; what policy forbids never is,
   expect(judge(broken("timeout"), 0)).toMatchObject({ outcome: "timeout", next: "retry", healthy: false });
   expect(judge(broken("network"), 0)).toMatchObject({ outcome: "network", next: "retry", healthy: false });
   expect(judge(broken("blocked"), 0)).toMatchObject({ outcome: "blocked", next: "dead", healthy: null });
+});
+
+test("what this process ended because it stops goes out again at once, and is nobody's illness", () => {
+  expect(judge(broken("network", "STOPPED"), 0)).toMatchObject({ next: "again", healthy: null });
 });

@@ -5,8 +5,8 @@ import { parseRetryAfter } from "./retry-schedule.ts";
 /** What one exchange means for its delivery and its endpoint. */
 export interface Verdict {
   readonly outcome: AttemptOutcome;
-  /** `done`: delivered. `retry`: later, by the schedule. `dead`: never again. */
-  readonly next: "done" | "retry" | "dead";
+  /** `done`: delivered. `retry`: later, by the schedule. `again`: at once, and it uses up nothing of the schedule. `dead`: never again. */
+  readonly next: "done" | "retry" | "again" | "dead";
   /** The endpoint asked never to be called again (410). */
   readonly disable: boolean;
   /** Counts against the endpoint's breaker; null when it says nothing of its health. */
@@ -14,7 +14,7 @@ export interface Verdict {
   readonly retryAfterMs: number | null;
 }
 
-/** Code of a POST that this process gave up because it stops. */
+/** Code of a POST that this process gave up because it stops: no word on its endpoint, and no attempt of its schedule. */
 export const stoppedCode = "STOPPED";
 
 const throttles: ReadonlySet<number> = new Set([429, 502, 503, 504]);
@@ -26,11 +26,10 @@ const throttles: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 export function judge(exchange: Exchange, nowMs: number): Verdict {
   if (exchange.kind !== "answered") {
     const blocked = exchange.kind === "blocked";
-    // Ended by this process, which stops: no word on the endpoint.
     const ours = exchange.code === stoppedCode;
     return {
       outcome: exchange.kind,
-      next: blocked ? "dead" : "retry",
+      next: blocked ? "dead" : ours ? "again" : "retry",
       disable: false,
       healthy: blocked || ours ? null : false,
       retryAfterMs: null,
