@@ -3,7 +3,7 @@ import { finality, payloadFormat } from "../messages/fields.ts";
 import { endpointSettings, type EndpointSettings } from "./endpoint-settings.ts";
 import { applicationId, endpointId, instant, pageQuery } from "./fields.ts";
 
-/** Where webhooks go. Whether its host may be reached is decided at each connection, by the delivery service. */
+/** Where webhooks go. Which scheme, port and address a deployment allows is its configuration. */
 const url = z
   .string()
   .max(2048, "at most 2048 characters")
@@ -11,7 +11,7 @@ const url = z
     const reason = urlProblem(text);
     if (reason !== null) context.addIssue({ code: "custom", message: reason });
   })
-  .meta({ format: "uri", description: "http or https, without credentials or fragment" });
+  .meta({ format: "uri", description: "https, without credentials or fragment; http only where the deployment allows it" });
 
 function urlProblem(text: string): string | null {
   if (!URL.canParse(text)) return "not a URL: expected https://host/path";

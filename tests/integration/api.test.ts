@@ -88,6 +88,23 @@ test("creating an endpoint stores its row, its sealed secret and its filter vers
   expect(unsealSecret(parseSecretKeys(secretsKey), sealed, endpoint.id)).toBe(endpoint.secret);
 });
 
+test("a URL that no webhook could be sent to is refused when an endpoint is made and when it is changed", async () => {
+  const { ask, application, newEndpoint } = await newUser();
+  const refusal = (path: string, message: string) => ({
+    status: 400,
+    body: { error: { code: "INVALID_REQUEST", problems: [{ path, message }] } },
+  });
+  const onlyHttps = refusal("body.url", "http:// is not allowed: use https://");
+  const create = (url: string) => ask("POST", `/v1/applications/${application}/endpoints`, { url, filter });
+  expect(await create("http://example.org/hooks")).toMatchObject(onlyHttps);
+  const metadata = refusal("body.url", "169.254.169.254 is not a public address");
+  expect(await create("https://169.254.169.254/latest")).toMatchObject(metadata);
+  const { id, url } = await newEndpoint();
+  const changed = await ask("PATCH", `/v1/endpoints/${id}`, { url: "http://example.org/hooks" });
+  expect(changed).toMatchObject(onlyHttps);
+  expect((await ask("GET", `/v1/endpoints/${id}`)).body.url).toBe(url);
+});
+
 test("a filter that cannot be read is refused with its place, and nothing is stored", async () => {
   const { ask, application } = await newUser();
   const body = { url: "https://example.org/hooks", filter: { chains: ["etherum"] } };

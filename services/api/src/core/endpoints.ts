@@ -4,7 +4,8 @@ import { answer, refuse, type Answer } from "./answer.ts";
 import type { FilterChecker } from "./filter.ts";
 import { pageOf } from "./page.ts";
 import type { Handlers } from "./operations.ts";
-import type { EndpointChange, EndpointStore, Subscription, Vault } from "./ports.ts";
+import type { EndpointChange, EndpointStore, Subscription, TargetPolicy, Vault } from "./ports.ts";
+import { checkTarget } from "./target.ts";
 
 type EndpointHandlers = Pick<
   Handlers,
@@ -25,6 +26,7 @@ export function createEndpoints(
   store: EndpointStore,
   vault: Vault,
   filters: FilterChecker,
+  policy: TargetPolicy,
 ): EndpointHandlers {
   const change = async (userId: string, id: string, decide: (current: EndpointResource) => EndpointChange) =>
     found(id, await store.change(userId, id, decide));
@@ -32,6 +34,8 @@ export function createEndpoints(
   return {
     async createEndpoint({ params: { applicationId }, body }, { userId }) {
       const { url, description, delivery, ...subscription } = body;
+      const target = checkTarget(policy, url);
+      if (!target.ok) return target;
       const checked = await filters(userId, subscription.filter);
       if (!checked.ok) return checked;
       const id = vault.newId("ep");
@@ -59,6 +63,8 @@ export function createEndpoints(
     },
 
     async updateEndpoint({ params: { endpointId }, body }, { userId }) {
+      const target = checkTarget(policy, body.url);
+      if (!target.ok) return target;
       const checked = body.filter === undefined ? answer(undefined) : await filters(userId, body.filter);
       if (!checked.ok) return checked;
       return change(userId, endpointId, (current) => planUpdate(current, body));

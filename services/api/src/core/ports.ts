@@ -217,6 +217,12 @@ export interface Outbox {
   enqueue(delivery: Delivery): Promise<void>;
 }
 
+/** Where this deployment lets webhooks go. */
+export interface TargetPolicy {
+  /** Why a URL is never called; null when it may be. */
+  checkUrl(url: URL): { readonly message: string } | null;
+}
+
 /** Randomness and cryptography. */
 export interface Vault {
   newId(prefix: "usr" | "app" | "ep"): string;

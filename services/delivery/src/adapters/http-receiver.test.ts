@@ -4,7 +4,7 @@ import { createServer as createHttpsServer } from "node:https";
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { createGunzip, gzipSync } from "node:zlib";
 import { afterEach, expect, test } from "vitest";
-import { createAddressPolicy } from "../core/address-policy.ts";
+import { createAddressPolicy } from "@ethhook/kit";
 import type { Exchange, Receiver } from "../core/exchange.ts";
 import type { Resolve } from "./guarded-connector.ts";
 import { createHttpReceiver } from "./http-receiver.ts";
