@@ -199,6 +199,26 @@ test("a deleted endpoint ends with a version without subscription and is not fou
   }
 });
 
+test("a secret that the receiver has already is stored sealed, and no answer repeats it", async () => {
+  const { newEndpoint, ask } = await newUser();
+  const [old, next] = ["the old system's secret", `whsec_${Buffer.alloc(24, 9).toString("base64")}`];
+  const created = await newEndpoint({ format: "legacy", secret: old });
+  expect(created).toMatchObject({ format: "legacy" });
+  const path = `/v1/endpoints/${created.id}`;
+  const rotated = await ask("POST", `${path}/secret/rotate`, { secret: next });
+  expect(rotated.status).toBe(200);
+  for (const answered of [created, rotated.body, (await ask("GET", path)).body]) {
+    expect(answered).not.toHaveProperty("secret");
+  }
+  const sql = "SELECT sealed FROM endpoint_secrets WHERE endpoint_id = $1 ORDER BY id";
+  const { rows } = await database.query(sql, [created.id]);
+  const keys = parseSecretKeys(secretsKey);
+  expect(rows.map(({ sealed }) => unsealSecret(keys, sealed, created.id))).toEqual([old, next]);
+  const refused = await ask("POST", `${path}/secret/rotate`, { secret: "too short" });
+  expect(refused.status).toBe(400);
+  expect(JSON.stringify(refused.body)).not.toContain("too short");
+});
+
 test("a rotated secret is new and current; the old one expires after the overlap", async () => {
   const { newEndpoint, ask } = await newUser();
   const { id, secret } = await newEndpoint();
