@@ -19,7 +19,7 @@ export const endpointOperations = {
     method: "POST",
     path: "/v1/applications/{applicationId}/endpoints",
     tag: "endpoints",
-    summary: "Create an endpoint; the answer holds its signing secret, once",
+    summary: "Create an endpoint; the answer holds its signing secret, once, unless you gave it",
     auth: "user",
     params: z.object({ applicationId }),
     body: newEndpoint,
@@ -87,7 +87,8 @@ export const endpointOperations = {
     method: "POST",
     path: "/v1/endpoints/{endpointId}/secret/rotate",
     tag: "endpoints",
-    summary: "A new signing secret, shown once; the old one signs beside it for a while",
+    summary:
+      "Another signing secret, yours or a new one that is shown once; the old one signs beside it for a while",
     auth: "user",
     params: ofEndpoint,
     body: rotateSecret,

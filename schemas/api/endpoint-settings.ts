@@ -8,9 +8,6 @@ export const retryScheduleSecondsDefault = [
 /** Headers that carry the exchange itself or its signature: a custom one must not replace them. */
 const reservedHeaders = new Set([
   "host",
-  "content-length",
-  "content-type",
-  "content-encoding",
   "connection",
   "keep-alive",
   "transfer-encoding",
@@ -23,6 +20,7 @@ const reservedHeaders = new Set([
   "accept-encoding",
   "x-webhook-signature",
 ]);
+const reservedPrefixes = ["webhook-", "ethhook-", "content-"];
 const headerNameText = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100}$/;
 const headerValueText = /^[\t\x20-\x7e]{0,4096}$/;
 
@@ -41,7 +39,9 @@ const customHeaders = z
 function headerProblem(name: string, value: string): string | null {
   if (!headerNameText.test(name)) return "not a header name";
   const lower = name.toLowerCase();
-  if (reservedHeaders.has(lower) || lower.startsWith("webhook-")) return "reserved: EthHook sets it";
+  if (reservedHeaders.has(lower) || reservedPrefixes.some((prefix) => lower.startsWith(prefix))) {
+    return "reserved: EthHook sets it";
+  }
   return headerValueText.test(value) ? null : "a header's value is printable ASCII, at most 4096 characters";
 }
 
@@ -101,9 +101,18 @@ export function readEndpointSettings(stored: unknown): EndpointSettings {
   if (whole.success) return whole.data;
   if (typeof stored !== "object" || stored === null) return endpointSettingsDefault;
   const settings: Record<string, unknown> = {};
+  const fields = { ...stored, headers: readHeaders((stored as { headers?: unknown }).headers) };
   for (const [name, schema] of Object.entries(endpointSettings.shape)) {
-    const field = schema.safeParse((stored as Record<string, unknown>)[name]);
+    const field = schema.safeParse((fields as Record<string, unknown>)[name]);
     settings[name] = field.success ? field.data : endpointSettingsDefault[name as keyof EndpointSettings];
   }
   return settings as EndpointSettings;
+}
+
+/** A name that became reserved after it was stored is left out; the other headers, a gateway's key among them, go on being sent. */
+function readHeaders(stored: unknown): Record<string, unknown> {
+  if (typeof stored !== "object" || stored === null) return {};
+  return Object.fromEntries(
+    Object.entries(stored).filter(([name, value]) => headerProblem(name, String(value)) === null),
+  );
 }

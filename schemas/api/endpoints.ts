@@ -3,7 +3,7 @@ import { finality, payloadFormat } from "../messages/fields.ts";
 import { endpointSettings, type EndpointSettings } from "./endpoint-settings.ts";
 import { applicationId, endpointId, instant, pageQuery } from "./fields.ts";
 
-/** Where webhooks go. Whether its host may be reached is decided at each connection, by the delivery service. */
+/** Where webhooks go. Which scheme, port and address a deployment allows is its configuration. */
 const url = z
   .string()
   .max(2048, "at most 2048 characters")
@@ -11,7 +11,10 @@ const url = z
     const reason = urlProblem(text);
     if (reason !== null) context.addIssue({ code: "custom", message: reason });
   })
-  .meta({ format: "uri", description: "http or https, without credentials or fragment" });
+  .meta({
+    format: "uri",
+    description: "https, without credentials or fragment; http only where the deployment allows it",
+  });
 
 function urlProblem(text: string): string | null {
   if (!URL.canParse(text)) return "not a URL: expected https://host/path";
@@ -27,6 +30,37 @@ function urlProblem(text: string): string | null {
 const filter = z
   .record(z.string(), z.unknown())
   .meta({ description: "Which logs: chains, addresses, topics or an event with conditions" });
+
+/**
+ * A secret that receivers have already. Its bytes are those of the base64 after `whsec_`, or of the text itself: the system before
+ * EthHook had any text. Messages do not repeat it.
+ */
+const givenSecret = z
+  .string()
+  .superRefine((text, context) => {
+    const reason = secretProblem(text);
+    if (reason !== null) context.addIssue({ code: "custom", message: reason });
+  })
+  .optional()
+  .meta({
+    writeOnly: true,
+    description:
+      "A secret that the receiver has already: `whsec_` and base64 of 24 to 64 bytes, or 16 to 256 printable characters. Without it, one is made",
+  });
+
+function secretProblem(text: string): string | null {
+  if (!text.startsWith("whsec_")) {
+    return /^\P{C}{16,256}$/u.test(text)
+      ? null
+      : "expected 16 to 256 printable characters, or whsec_ and base64";
+  }
+  const encoded = text.slice("whsec_".length);
+  const bytes = Buffer.from(encoded, "base64");
+  if (bytes.toString("base64") !== encoded) return "expected base64 after whsec_, with its padding";
+  return bytes.length >= 24 && bytes.length <= 64
+    ? null
+    : "expected 24 to 64 bytes in the base64 after whsec_";
+}
 
 /** What an endpoint hears of, and how it is told. */
 const subscriptionFields = {
@@ -46,6 +80,7 @@ export const newEndpoint = z.strictObject({
   description: z.string().max(1000).default(""),
   ...subscriptionFields,
   delivery: endpointSettings.prefault({}),
+  secret: givenSecret,
 });
 export type NewEndpoint = z.infer<typeof newEndpoint>;
 
@@ -93,9 +128,10 @@ export const endpointResource = z
   .meta({ id: "Endpoint" });
 export type EndpointResource = z.infer<typeof endpointResource>;
 
-const secret = z
-  .string()
-  .meta({ description: "`whsec_…`: verify signatures with it; shown once, stored encrypted" });
+const secret = z.string().optional().meta({
+  description:
+    "`whsec_…`: verify signatures with it; shown once, stored encrypted. Absent when the request brought one",
+});
 
 export const createdEndpoint = endpointResource.extend({ secret }).meta({ id: "CreatedEndpoint" });
 
@@ -113,6 +149,7 @@ export const rotateSecret = z.strictObject({
     .min(0)
     .max(24 * 7)
     .default(rotationOverlapHoursDefault),
+  secret: givenSecret,
 });
 
 export const rotatedSecret = z

@@ -19,11 +19,14 @@ export async function withLock<T>(
 ): Promise<T> {
   const owner = randomUUID();
   await acquire(db, owner);
-  const renew = async (): Promise<void> => {
+  const isHeld = async (): Promise<boolean> => {
     const [held] = await db.rows<{ comment: string }>(
       `SELECT comment FROM system.tables WHERE database = currentDatabase() AND name = '${lockTable}'`,
     );
-    if (held === undefined || !held.comment.startsWith(owner)) {
+    return held?.comment.startsWith(owner) === true;
+  };
+  const renew = async (): Promise<void> => {
+    if (!(await isHeld())) {
       throw new PipelineError("MIGRATION_REFUSED", "retry", "another migrator took over; run this again");
     }
     await db.command(`ALTER TABLE ${lockTable} MODIFY COMMENT '${owner} ${randomUUID()}'`);
@@ -31,7 +34,8 @@ export async function withLock<T>(
   try {
     return await work(renew);
   } finally {
-    await db.command(`DROP TABLE IF EXISTS ${lockTable} SYNC`);
+    // Who held it for too long has lost it: what stands there now is another's.
+    if (await isHeld()) await db.command(`DROP TABLE IF EXISTS ${lockTable} SYNC`);
   }
 }
 

@@ -97,7 +97,9 @@ async function run(
   for (const statement of statements) {
     await renew();
     try {
-      await db.command(statement);
+      // A column that has its new name already was renamed by an earlier run; since then another may have its old one.
+      if (/\bRENAME COLUMN\b/.test(statement)) await db.tryCommand(statement, "DUPLICATE_COLUMN");
+      else await db.command(statement);
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       const shown = statement.split("\n")[0] ?? "";

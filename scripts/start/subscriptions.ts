@@ -38,12 +38,13 @@ export async function subscribe(
       ...(token === undefined ? {} : { addresses: [token] }),
       event: transferEvent,
     };
-    const endpoint = await api("createEndpoint", {
+    // None was given, so the answer has one.
+    const { id, secret = "" } = await api("createEndpoint", {
       params: { applicationId },
       body: { url: `${receiver.url}${path}`, description: `Transfers on ${chain.name}`, filter },
     });
-    receiver.trust(path, endpoint.secret);
-    endpoints.set(chain.id, endpoint.id);
+    receiver.trust(path, secret);
+    endpoints.set(chain.id, id);
   }
   return {
     endpoints,

@@ -31,7 +31,7 @@ beforeAll(async () => {
   const create = async (path: keyof typeof receipts, batch: "none" | "block"): Promise<string> => {
     const body = { url: receiver.url + path, filter: { chains: ["ethereum"] }, delivery: { batch } };
     const { id, secret } = await api("createEndpoint", { params: { applicationId }, body });
-    receiver.trust(path, secret);
+    receiver.trust(path, secret!);
     return id;
   };
   endpointId = await create("/each", "none");

@@ -253,6 +253,47 @@ test("statistics count what was sent by the hour, with latency, and may be narro
   expect(long).toMatchObject({ status: 400, body: { error: { code: "INVALID_REQUEST" } } });
 });
 
+test("an hour of long ago that a new endpoint is told of shows all of its webhooks, also before it is computed again", async () => {
+  const user = await world.newUser();
+  const [{ id: before }, { id: later }] = [await user.newEndpoint(), await user.newEndpoint()];
+  const hourSeconds = Math.floor(startMs / 3_600_000) * 3_600 - 40 * 86_400;
+  const tell = (endpointId: string, webhooks: number) =>
+    producer.send(
+      Array.from({ length: webhooks }, (_, n) =>
+        toRecord(
+          topology.deliveries,
+          deliveryOf(user, endpointId, n, {
+            webhookId: `msg_${endpointId}${n}`,
+            blockTimestamp: hourSeconds + n,
+          }),
+        ),
+      ),
+    );
+  const of = async (narrowed = ""): Promise<number> => {
+    const period = `since=${new Date((hourSeconds - 3_600) * 1_000).toISOString()}&until=${new Date((hourSeconds + 3_600) * 1_000).toISOString()}`;
+    return (await user.ask("GET", `/v1/statistics?${period}${narrowed}`)).body.total.webhooks;
+  };
+  await tell(before, 6);
+  await until("the first webhooks", of, (found) => found === 6, 30_000);
+  await computeHours();
+  const db = createClient({ url: engines.clickhouse?.url ?? "", database: "ethhook" });
+  // As the retention does it.
+  const expire = `ALTER TABLE deliveries DELETE WHERE user_id = '${user.id}' SETTINGS mutations_sync = 1`;
+  await db.command({ query: expire });
+  await db.close();
+  expect(await of()).toBe(6);
+  await tell(later, 4);
+  await until(
+    "the new endpoint's",
+    () => of(`&endpointId=${later}`),
+    (found) => found === 4,
+    30_000,
+  );
+  expect([await of(), await of(`&endpointId=${before}`), await of("&chainId=1")]).toEqual([10, 6, 10]);
+  await computeHours();
+  expect([await of(), await of(`&endpointId=${before}`), await of("&chainId=1")]).toEqual([10, 6, 10]);
+});
+
 test("rows that stand twice, as after a redelivery, are shown and counted once", async () => {
   const { search } = made;
   const ask = () =>

@@ -88,6 +88,23 @@ test("creating an endpoint stores its row, its sealed secret and its filter vers
   expect(unsealSecret(parseSecretKeys(secretsKey), sealed, endpoint.id)).toBe(endpoint.secret);
 });
 
+test("a URL that no webhook could be sent to is refused when an endpoint is made and when it is changed", async () => {
+  const { ask, application, newEndpoint } = await newUser();
+  const refusal = (path: string, message: string) => ({
+    status: 400,
+    body: { error: { code: "INVALID_REQUEST", problems: [{ path, message }] } },
+  });
+  const onlyHttps = refusal("body.url", "http:// is not allowed: use https://");
+  const create = (url: string) => ask("POST", `/v1/applications/${application}/endpoints`, { url, filter });
+  expect(await create("http://example.org/hooks")).toMatchObject(onlyHttps);
+  const metadata = refusal("body.url", "169.254.169.254 is not a public address");
+  expect(await create("https://169.254.169.254/latest")).toMatchObject(metadata);
+  const { id, url } = await newEndpoint();
+  const changed = await ask("PATCH", `/v1/endpoints/${id}`, { url: "http://example.org/hooks" });
+  expect(changed).toMatchObject(onlyHttps);
+  expect((await ask("GET", `/v1/endpoints/${id}`)).body.url).toBe(url);
+});
+
 test("a filter that cannot be read is refused with its place, and nothing is stored", async () => {
   const { ask, application } = await newUser();
   const body = { url: "https://example.org/hooks", filter: { chains: ["etherum"] } };
@@ -180,6 +197,26 @@ test("a deleted endpoint ends with a version without subscription and is not fou
   ] as const) {
     expect((await ask(method, `/v1/endpoints/${id}${path}`)).status).toBe(404);
   }
+});
+
+test("a secret that the receiver has already is stored sealed, and no answer repeats it", async () => {
+  const { newEndpoint, ask } = await newUser();
+  const [old, next] = ["the old system's secret", `whsec_${Buffer.alloc(24, 9).toString("base64")}`];
+  const created = await newEndpoint({ format: "legacy", secret: old });
+  expect(created).toMatchObject({ format: "legacy" });
+  const path = `/v1/endpoints/${created.id}`;
+  const rotated = await ask("POST", `${path}/secret/rotate`, { secret: next });
+  expect(rotated.status).toBe(200);
+  for (const answered of [created, rotated.body, (await ask("GET", path)).body]) {
+    expect(answered).not.toHaveProperty("secret");
+  }
+  const sql = "SELECT sealed FROM endpoint_secrets WHERE endpoint_id = $1 ORDER BY id";
+  const { rows } = await database.query(sql, [created.id]);
+  const keys = parseSecretKeys(secretsKey);
+  expect(rows.map(({ sealed }) => unsealSecret(keys, sealed, created.id))).toEqual([old, next]);
+  const refused = await ask("POST", `${path}/secret/rotate`, { secret: "too short" });
+  expect(refused.status).toBe(400);
+  expect(JSON.stringify(refused.body)).not.toContain("too short");
 });
 
 test("a rotated secret is new and current; the old one expires after the overlap", async () => {

@@ -1,7 +1,14 @@
 import { toRecord } from "@ethhook/topology";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startClickHouseStage, type ClickHouseStage } from "../support/clickhouse-stage.ts";
-import { genesisSeconds, hashOf, sampleAttempt, sampleDelivery, sampleLog } from "../support/messages.ts";
+import {
+  genesisSeconds,
+  hashOf,
+  sampleAttempt,
+  sampleBlock,
+  sampleDelivery,
+  sampleLog,
+} from "../support/messages.ts";
 import { until } from "../support/until.ts";
 
 let stage: ClickHouseStage;
@@ -149,6 +156,59 @@ test("webhooks are counted once, whether matched, released or replayed", async (
   ).toEqual([{ n: 71 }]);
 });
 
+test("an hour that is told to a new endpoint after its rows expired counts the old webhooks and the new ones", async () => {
+  const { topology, send, rows, command } = stage;
+  const longAgoSeconds = Math.floor(Date.now() / 3_600_000) * 3_600 - 40 * 86_400;
+  const told = (endpointId: string, webhooks: number) =>
+    send(
+      ...Array.from({ length: webhooks }, (_, n) =>
+        toRecord(
+          topology.deliveries,
+          sampleDelivery({
+            webhookId: `msg_${endpointId}_${n}`,
+            userId: "usr_retro",
+            endpointId,
+            blockTimestamp: longAgoSeconds + n,
+            kind: n === 0 ? "removed" : "new",
+          }),
+        ),
+      ),
+    );
+  const month = `user_id = 'usr_retro', since = ${longAgoSeconds - 86_400}, until = ${longAgoSeconds + 86_400}`;
+  const asked = () =>
+    rows<{ webhooks: number }>(
+      `SELECT sum(webhooks) AS webhooks, sum(removals) AS removals FROM user_webhooks(${month})`,
+    );
+  const total = `SELECT webhooks, removals FROM webhook_statistics FINAL WHERE user_id = 'usr_retro' AND endpoint_id = ''`;
+  const computed = async (expected: object): Promise<void> => {
+    // As if they had come a minute ago.
+    await command("TRUNCATE TABLE webhook_hours");
+    await command(`INSERT INTO webhook_hours (user_id, hour, touched_at)
+      SELECT DISTINCT user_id, toStartOfHour(block_time), now64(3) - INTERVAL 1 MINUTE FROM deliveries`);
+    await command("SYSTEM REFRESH VIEW webhook_statistics_refresh");
+    await until(
+      "the user's total",
+      () => rows(total),
+      (found) => JSON.stringify(found) === JSON.stringify([expected]),
+    );
+  };
+  await told("ep_old", 70);
+  await until("the first webhooks", asked, ([found]) => found?.webhooks === 70);
+  await computed({ webhooks: 70, removals: 1 });
+  // As the retention does it.
+  await command("ALTER TABLE deliveries DELETE WHERE user_id = 'usr_retro' SETTINGS mutations_sync = 1");
+  await told("ep_new", 5);
+  const arrived = "SELECT 1 FROM deliveries WHERE user_id = 'usr_retro'";
+  await until(
+    "the webhooks of the new endpoint",
+    () => rows(arrived),
+    (found) => found.length === 5,
+  );
+  expect(await asked()).toEqual([{ webhooks: 75, removals: 2 }]);
+  await computed({ webhooks: 75, removals: 2 });
+  expect(await asked()).toEqual([{ webhooks: 75, removals: 2 }]);
+});
+
 test("a log that a reorg took back no longer stands, its block coming back stands again", async () => {
   const { topology, send, rows } = stage;
   const at = { chainId: 1, blockNumber: 500, blockHash: hashOf(5), address: `0x${"5e".repeat(20)}` };
@@ -176,4 +236,36 @@ test("a log that a reorg took back no longer stands, its block coming back stand
     ),
   ).toEqual([{ sequence: 502 }]);
   expect(await rows(all)).toHaveLength(3);
+});
+
+test("a log of a block that was taken back does not stand, also when its removal could not be told", async () => {
+  const { topology, send, rows } = stage;
+  const address = `0x${"b1".repeat(20)}`;
+  const at = { chainId: 1, blockNumber: 600, blockHash: hashOf(6), address };
+  const standing = `SELECT sequence FROM canonical_logs WHERE address = unhex('${"b1".repeat(20)}') ORDER BY sequence`;
+  await send(
+    toRecord(topology.logs.of(1), sampleLog({ ...at, sequence: 600 })),
+    toRecord(topology.logs.of(1), sampleLog({ ...at, sequence: 602 })),
+  );
+  await until(
+    "both logs",
+    () => rows(standing),
+    (found) => found.length === 2,
+  );
+  // The ledger says it; a `removed` log there is none.
+  const removed = {
+    number: 600,
+    hash: hashOf(6),
+    kind: "removed",
+    sequence: 601,
+    addedSequence: 600,
+  } as const;
+  await send(toRecord(topology.blocks, sampleBlock(removed)));
+  expect(
+    await until(
+      "the removal",
+      () => rows(standing),
+      (found) => found.length < 2,
+    ),
+  ).toEqual([{ sequence: 602 }]);
 });

@@ -3,6 +3,7 @@ import { parseSecretKeys, sealSecret } from "@ethhook/kit";
 import { Webhook as StandardWebhook } from "standardwebhooks";
 import { Webhook as SvixWebhook } from "svix";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { startApiUnderTest } from "../support/api-under-test.ts";
 import { addSecret, deliveryOf, startDeliveryStage, type DeliveryStage } from "../support/delivery-stage.ts";
 import { startExample } from "../support/example-receivers.ts";
 import { runCommand } from "../support/command.ts";
@@ -40,6 +41,26 @@ test("a delivery arrives signed, and public libraries trust it", async () => {
   expect(headers["x-webhook-signature"]).toBe(
     createHmac("sha256", endpoint.secret).update(post!.body).digest("hex"),
   );
+});
+
+test("a receiver of the system before verifies with its old secret, with which its endpoint was made", async () => {
+  const config = { SECRETS_KEY: stage.env["SECRETS_KEY"]!, ALLOW_PRIVATE_ADDRESSES: true };
+  const world = await startApiUnderTest({ postgresUrl: stage.env["DATABASE_URL"]!, config });
+  onTestFinished(() => world.api.stop(1_000));
+  const oldSecret = "S3cret of the old system, in its configuration";
+  const { newEndpoint } = await world.newUser();
+  const made = await newEndpoint({ url: `${receiver.url}/legacy`, format: "legacy", secret: oldSecret });
+  const body = JSON.stringify({ chain_id: 1, block_number: 18_000_000, topics: [], data: "0x" });
+  await stage.produce([deliveryOf(made, 9, { format: "legacy", body })]);
+  const [post] = await until(
+    "the POST",
+    async () => receiver.posts.filter((p) => p.path === "/legacy"),
+    (p) => p.length === 1,
+  );
+  // As the old system's receivers do it.
+  const expected = createHmac("sha256", oldSecret).update(post!.body).digest("hex");
+  expect(post!.headers["x-webhook-signature"]).toBe(expected);
+  expect(post!.body).toBe(body);
 });
 
 test("a failure is parked and succeeds by the schedule, with the same id and bytes; both POSTs are recorded", async () => {

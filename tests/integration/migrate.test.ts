@@ -136,6 +136,21 @@ test("a migrator that died with the lock is replaced", async () => {
   expect(await waiting).toEqual({ applied: [], streams: [], retention: [] });
 });
 
+test("every step may run again after all of them, as when only the note of it was lost", async () => {
+  await db.command({ query: "TRUNCATE TABLE migrations" });
+  const shape = async () =>
+    (
+      await db.query({
+        query: `SELECT table, name, type, default_kind, default_expression FROM system.columns
+          WHERE database = '${database}' ORDER BY table, position`,
+        format: "JSONEachRow",
+      })
+    ).json();
+  const before = await shape();
+  expect((await migrate(withPolygon)).applied).toEqual(readMigrations("clickhouse").map(({ name }) => name));
+  expect(await shape()).toEqual(before);
+});
+
 test("a database of the first version keeps its times and statistics, also when a step runs twice", async () => {
   const old = { url: clickhouse.url, database: "ethhook_old" };
   await db.command({ query: "CREATE DATABASE ethhook_old" });

@@ -1,4 +1,5 @@
 import { createApi, type Api } from "@ethhook/api";
+import type { ApiConfig } from "@ethhook/api/config";
 import { createKafka, createLogger, createMetrics, Registry } from "@ethhook/kit";
 import { builtInChains, metricCatalogue } from "@ethhook/topology";
 
@@ -37,6 +38,8 @@ export async function startApiUnderTest(stores: {
   readonly clickhouseUrl?: string;
   readonly clickhouseDatabase?: string;
   readonly brokers?: readonly string[];
+  /** What is to be different. */
+  readonly config?: Partial<ApiConfig>;
 }): Promise<ApiUnderTest> {
   const registry = new Registry();
   const logger = createLogger({ name: "api", level: "silent" });
@@ -53,6 +56,10 @@ export async function startApiUnderTest(stores: {
       SECRETS_KEY: secretsKey,
       ADMIN_KEY: adminKey,
       CHAINS_EXTRA: builtInChains,
+      ALLOW_PRIVATE_ADDRESSES: false,
+      ALLOW_PLAIN_HTTP: false,
+      ALLOWED_NETWORKS: [],
+      ...stores.config,
     },
     {
       logger,

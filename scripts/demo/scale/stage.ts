@@ -105,7 +105,8 @@ async function createEndpoints(
     const path = `/hooks/${n}`;
     const address = contractOf(n);
     const filter = { chains: ["base"], addresses: [address], event: transferEvent };
-    const { id, secret } = await api("createEndpoint", {
+    // None was given, so the answer has one.
+    const { id, secret = "" } = await api("createEndpoint", {
       params: { applicationId },
       body: {
         url: `${receiver.url}${path}`,

@@ -1,4 +1,5 @@
 import {
+  addressVariables,
   chainVariables,
   clickhouseVariables,
   httpVariables,
@@ -22,6 +23,7 @@ export const variables = {
   ...clickhouseVariables,
   ...kafkaVariables,
   ...secretsVariables,
+  ...addressVariables,
   ...chainVariables,
   ADMIN_KEY: {
     schema: z

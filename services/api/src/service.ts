@@ -1,4 +1,4 @@
-import { parseSecretKeys, type Broker, type MainDeps, type Service } from "@ethhook/kit";
+import { addressPolicyOf, parseSecretKeys, type Broker, type MainDeps, type Service } from "@ethhook/kit";
 import { createPostgres } from "@ethhook/kit/postgres";
 import { PipelineError } from "@ethhook/schemas";
 import { createTopology } from "@ethhook/topology";
@@ -93,7 +93,7 @@ function createHandlers(config: ApiConfig, { now }: ApiDeps, stores: Stores): Ha
   const parked = createPostgresParked(pool);
   return {
     ...createAccounts(accounts, vault),
-    ...createEndpoints(endpoints, vault, check),
+    ...createEndpoints(endpoints, vault, check, addressPolicyOf(config)),
     ...createAddressLists(lists),
     ...createDeliveries({ history, parked, endpoints, outbox, vault, now }),
     ...createStatistics({

@@ -1,5 +1,5 @@
 import {
-  booleanText,
+  addressVariables,
   groupVariables,
   integerText,
   kafkaVariables,
@@ -8,45 +8,13 @@ import {
   type Config,
   type Variables,
 } from "@ethhook/kit";
-import { z } from "zod";
-import { createAddressPolicy } from "./core/address-policy.ts";
-
-const networkList = z
-  .string()
-  .transform((text) =>
-    text
-      .split(",")
-      .map((part) => part.trim())
-      .filter((part) => part !== ""),
-  )
-  .superRefine((networks, context) => {
-    try {
-      createAddressPolicy({ allowPrivate: false, allowHttp: false, allowed: networks });
-    } catch (error) {
-      context.addIssue({ code: "custom", message: error instanceof Error ? error.message : String(error) });
-    }
-  });
 
 export const deliveryVariables = {
   ...kafkaVariables,
   ...postgresVariables,
   ...secretsVariables,
   ...groupVariables,
-  ALLOW_PRIVATE_ADDRESSES: {
-    schema: booleanText,
-    default: "false",
-    help: "Lets webhooks go to private and loopback addresses, by http too: for a demo on one machine only.",
-  },
-  ALLOW_PLAIN_HTTP: {
-    schema: booleanText,
-    default: "false",
-    help: "Lets webhooks go to http:// URLs of public addresses.",
-  },
-  ALLOWED_NETWORKS: {
-    schema: networkList,
-    default: "",
-    help: "Private networks that webhooks may go to, as 10.1.0.0/16,fd00::/8.",
-  },
+  ...addressVariables,
   DELIVERY_CONCURRENCY: {
     schema: integerText({ min: 1, max: 10_000 }),
     default: "50",

@@ -1,10 +1,9 @@
-import { partitionOf, type ServiceDeps } from "@ethhook/kit";
+import { addressPolicyOf, partitionOf, type ServiceDeps } from "@ethhook/kit";
 import { createHttpReceiver } from "./adapters/http-receiver.ts";
 import { createOpossumBreakers, type OpossumBreakers } from "./adapters/opossum-breakers.ts";
 import { createAttemptIds } from "./adapters/attempt-ids.ts";
 import { createUndiciTransport, type UndiciTransport } from "./adapters/undici-transport.ts";
 import type { DeliveryConfig } from "./config.ts";
-import { createAddressPolicy } from "./core/address-policy.ts";
 import { createBatcher, type Batcher } from "./core/batcher.ts";
 import { createBlocks, type Blocks } from "./core/blocks.ts";
 import { compose } from "./core/compose.ts";
@@ -147,11 +146,7 @@ function createSending(
 ): Sending {
   const { now, stores } = deps;
   const { endpoints, notices } = stores;
-  const policy = createAddressPolicy({
-    allowPrivate: config.ALLOW_PRIVATE_ADDRESSES,
-    allowHttp: config.ALLOW_PLAIN_HTTP,
-    allowed: config.ALLOWED_NETWORKS,
-  });
+  const policy = addressPolicyOf(config);
   const transport = createUndiciTransport({ policy, connectTimeoutMs: 10_000, connectionsPerOriginMax: 256 });
   const health = createHealthBook((notice) => notices.tell(notice));
   const breakers = createOpossumBreakers({

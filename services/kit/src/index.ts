@@ -1,3 +1,4 @@
+export * from "./address-policy.ts";
 export * from "./config.ts";
 export * from "./config-help.ts";
 export type * from "./kafka/admin.ts";

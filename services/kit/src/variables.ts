@@ -1,6 +1,7 @@
 import { chainsExtra } from "@ethhook/topology";
 import { z } from "zod";
-import type { Variable, Variables } from "./config.ts";
+import { createAddressPolicy, type AddressPolicy } from "./address-policy.ts";
+import type { Config, Variable, Variables } from "./config.ts";
 
 const text = z.string();
 const commaList = text
@@ -129,6 +130,50 @@ export const secretsVariables = {
     secret: true,
   },
 } as const satisfies Variables;
+
+const networkList = z
+  .string()
+  .transform((text) =>
+    text
+      .split(",")
+      .map((part) => part.trim())
+      .filter((part) => part !== ""),
+  )
+  .superRefine((networks, context) => {
+    try {
+      createAddressPolicy({ allowPrivate: false, allowHttp: false, allowed: networks });
+    } catch (error) {
+      context.addIssue({ code: "custom", message: error instanceof Error ? error.message : String(error) });
+    }
+  });
+
+/** Where webhooks may go. Delivery keeps to it at each connection; the API refuses URLs that could never be called. */
+export const addressVariables = {
+  ALLOW_PRIVATE_ADDRESSES: {
+    schema: booleanText,
+    default: "false",
+    help: "Lets webhooks go to private and loopback addresses, by http too: for a demo on one machine only. The same for api and delivery.",
+  },
+  ALLOW_PLAIN_HTTP: {
+    schema: booleanText,
+    default: "false",
+    help: "Lets webhooks go to http:// URLs of public addresses. The same for api and delivery.",
+  },
+  ALLOWED_NETWORKS: {
+    schema: networkList,
+    default: "",
+    help: "Private networks that webhooks may go to, as 10.1.0.0/16,fd00::/8. The same for api and delivery.",
+  },
+} as const satisfies Variables;
+
+/** The policy that these variables say. */
+export function addressPolicyOf(config: Config<typeof addressVariables>): AddressPolicy {
+  return createAddressPolicy({
+    allowPrivate: config.ALLOW_PRIVATE_ADDRESSES,
+    allowHttp: config.ALLOW_PLAIN_HTTP,
+    allowed: config.ALLOWED_NETWORKS,
+  });
+}
 
 /** Which chains this deployment knows. The value is every chain: the built-in ones and the further ones. */
 export const chainVariables = {

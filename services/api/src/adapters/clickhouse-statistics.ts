@@ -27,6 +27,8 @@ interface WebhookRow extends Hour {
 interface Kind {
   readonly computed: string;
   readonly fromRows: string;
+  /** The same of hours whose rows may have expired in part: together with what was computed before. */
+  readonly known: string;
   readonly hours: string;
   readonly columns: string;
   readonly figures: string;
@@ -36,8 +38,12 @@ interface Kind {
 interface RecentHour {
   readonly hourText: string;
   readonly isOpen: 0 | 1;
+  /** Rows of it may have expired. */
+  readonly isOld: 0 | 1;
   readonly computedAtMs: number;
 }
+
+type OpenHour = Pick<RecentHour, "hourText" | "isOld">;
 
 /**
  * An hour computed in these may have been read before that by a statement of the same moment. Its time lies 30 s back; the rest
@@ -54,19 +60,19 @@ const rememberedMax = 10_000;
  * are asked at once, with the hours that were open the last time; if others are, the figures are asked for again.
  */
 export function createClickHouseStatistics(db: ClickHouse): StatisticsStore {
-  const openBefore = new Map<string, readonly string[]>();
+  const openBefore = new Map<string, readonly OpenHour[]>();
 
   async function hoursOf<T extends Hour>(kind: Kind, query: StatisticsQuery, params: Params): Promise<T[]> {
     const user = `${kind.hours} ${params.userId}`;
-    const guessed = (openBefore.get(user) ?? []).filter((hour) => isWithin(hour, params));
+    const guessed = (openBefore.get(user) ?? []).filter(({ hourText }) => isWithin(hourText, params));
     const [recent, rows] = await Promise.all([
       db.rows<RecentHour>(recentHours(kind), params),
       figures<T>(kind, query, params, guessed),
     ]);
-    const open = recent.filter(({ isOpen }) => isOpen === 1).map(({ hourText }) => hourText);
+    const open = recent.filter(({ isOpen }) => isOpen === 1);
     if (openBefore.size >= rememberedMax) openBefore.clear();
     openBefore.set(user, open);
-    const isSame = open.length === guessed.length && open.every((hour) => guessed.includes(hour));
+    const isSame = keyOf(open) === keyOf(guessed);
     return isSame && !isOutdated(rows, recent) ? rows : figures<T>(kind, query, params, open);
   }
 
@@ -74,15 +80,16 @@ export function createClickHouseStatistics(db: ClickHouse): StatisticsStore {
     kind: Kind,
     query: StatisticsQuery,
     params: Params,
-    openHours: readonly string[],
+    openHours: readonly OpenHour[],
   ): Promise<T[]> {
     const where = `${ofUser}${chosen(query)}`;
     const computed = `FROM ${kind.computed} FINAL WHERE ${where} AND ${rowsOf(query)} AND ${inPeriod}`;
-    const open = openHours.map((hour) => Date.parse(hour) / 1_000);
+    const open = openHours.map(({ hourText }) => Date.parse(hourText) / 1_000);
     if (open.length === 0) return db.rows<T>(`SELECT ${kind.figures} ${computed} ${eachHour}`, params);
+    const source = openHours.some(({ isOld }) => isOld === 1) ? kind.known : kind.fromRows;
     const parts = [
       `SELECT ${kind.columns}, computed_at ${computed} AND NOT ${isOpen}`,
-      `SELECT ${kind.columns}, now64(3) AS computed_at FROM ${kind.fromRows} WHERE ${where} AND ${fromFirstToLast} AND ${isOpen}`,
+      `SELECT ${kind.columns}, now64(3) AS computed_at FROM ${source} WHERE ${where} AND ${fromFirstToLast} AND ${isOpen}`,
     ];
     const bounds = { first: Math.min(...open), last: Math.max(...open), open };
     const both = `SELECT ${kind.figures} FROM (${parts.join(" UNION ALL ")}) ${eachHour}`;
@@ -123,6 +130,12 @@ function isWithin(hour: string, { since, until }: Params): boolean {
   return at >= since && at < until;
 }
 
+const keyOf = (hours: readonly OpenHour[]): string =>
+  hours
+    .map(({ hourText, isOld }) => `${hourText} ${isOld}`)
+    .toSorted()
+    .join();
+
 /** Whether an hour was computed anew after its figures were read: they are then what it was before. */
 function isOutdated(rows: readonly Hour[], recent: readonly RecentHour[]): boolean {
   const computedAt = new Map(
@@ -145,7 +158,7 @@ const fromFirstToLast =
 
 function recentHours({ hours }: Kind): string {
   return `SELECT ${instant("hour")} AS hourText, max(touched_at) > max(computed_at) AS isOpen,
-      toUnixTimestamp64Milli(max(computed_at)) AS computedAtMs
+      hour < now() - INTERVAL 1 DAY AS isOld, toUnixTimestamp64Milli(max(computed_at)) AS computedAtMs
     FROM ${hours} WHERE ${ofUser} AND ${inPeriod} GROUP BY hour
     HAVING isOpen OR max(computed_at) > now64(3) - ${recentSeconds} ${oneThread}`;
 }
@@ -160,6 +173,7 @@ const webhookFigures = `${hourFigures}, sum(webhooks) AS webhooks, sum(removals)
 const attemptHours: Kind = {
   computed: "attempt_statistics",
   fromRows: "hourly_attempts",
+  known: "hourly_attempts",
   hours: "attempt_hours",
   columns: "hour, attempts, delivered, e2e_ms_histogram",
   figures: attemptFigures,
@@ -167,6 +181,7 @@ const attemptHours: Kind = {
 const webhookHours: Kind = {
   computed: "webhook_statistics",
   fromRows: "hourly_webhooks",
+  known: "known_webhooks",
   hours: "webhook_hours",
   columns: "hour, webhooks, removals",
   figures: webhookFigures,

@@ -23,10 +23,8 @@ export function createVault(secretKeys: SecretKeys, adminKey: string | undefined
       return { key, stored: { id, name, hash: sha256(key) } };
     },
     hashKey: sha256,
-    newSecret(endpointId) {
-      const secret = `whsec_${randomBytes(signingSecretBytes).toString("base64")}`;
-      return { secret, sealed: sealSecret(secretKeys, secret, endpointId) };
-    },
+    newSecret: () => `whsec_${randomBytes(signingSecretBytes).toString("base64")}`,
+    seal: (secret, endpointId) => sealSecret(secretKeys, secret, endpointId),
     isAdminKey: (key) => adminHash !== undefined && timingSafeEqual(sha256(key), adminHash),
   };
 }

@@ -4,7 +4,8 @@ import { answer, refuse, type Answer } from "./answer.ts";
 import type { FilterChecker } from "./filter.ts";
 import { pageOf } from "./page.ts";
 import type { Handlers } from "./operations.ts";
-import type { EndpointChange, EndpointStore, Subscription, Vault } from "./ports.ts";
+import type { EndpointChange, EndpointStore, Subscription, TargetPolicy, Vault } from "./ports.ts";
+import { checkTarget } from "./target.ts";
 
 type EndpointHandlers = Pick<
   Handlers,
@@ -25,17 +26,27 @@ export function createEndpoints(
   store: EndpointStore,
   vault: Vault,
   filters: FilterChecker,
+  policy: TargetPolicy,
 ): EndpointHandlers {
   const change = async (userId: string, id: string, decide: (current: EndpointResource) => EndpointChange) =>
     found(id, await store.change(userId, id, decide));
 
+  /** The secret that the caller brings, which they know; or a new one, shown this once. */
+  function secretOf(endpointId: string, given: string | undefined) {
+    if (given !== undefined) return { sealed: vault.seal(given, endpointId), shown: {} };
+    const secret = vault.newSecret();
+    return { sealed: vault.seal(secret, endpointId), shown: { secret } };
+  }
+
   return {
     async createEndpoint({ params: { applicationId }, body }, { userId }) {
-      const { url, description, delivery, ...subscription } = body;
+      const { url, description, delivery, secret, ...subscription } = body;
+      const target = checkTarget(policy, url);
+      if (!target.ok) return target;
       const checked = await filters(userId, subscription.filter);
       if (!checked.ok) return checked;
       const id = vault.newId("ep");
-      const { secret, sealed } = vault.newSecret(id);
+      const { sealed, shown } = secretOf(id, secret);
       const created = await store.create({
         id,
         userId,
@@ -47,7 +58,7 @@ export function createEndpoints(
         sealedSecret: sealed,
       });
       if (created === null) return refuse("NOT_FOUND", `There is no application ${applicationId}.`);
-      return answer({ ...created, secret });
+      return answer({ ...created, ...shown });
     },
 
     async listEndpoints({ query }, { userId }) {
@@ -59,6 +70,8 @@ export function createEndpoints(
     },
 
     async updateEndpoint({ params: { endpointId }, body }, { userId }) {
+      const target = checkTarget(policy, body.url);
+      if (!target.ok) return target;
       const checked = body.filter === undefined ? answer(undefined) : await filters(userId, body.filter);
       if (!checked.ok) return checked;
       return change(userId, endpointId, (current) => planUpdate(current, body));
@@ -73,9 +86,9 @@ export function createEndpoints(
     },
 
     async rotateEndpointSecret({ params: { endpointId }, body }, { userId }) {
-      const { secret, sealed } = vault.newSecret(endpointId);
+      const { sealed, shown } = secretOf(endpointId, body.secret);
       const rotated = await store.rotateSecret(userId, endpointId, sealed, body.overlapHours * hourMs);
-      return found(endpointId, rotated && { endpointId, secret, ...rotated });
+      return found(endpointId, rotated && { endpointId, ...shown, ...rotated });
     },
 
     async deleteEndpoint({ params: { endpointId } }, { userId }) {

@@ -217,6 +217,12 @@ export interface Outbox {
   enqueue(delivery: Delivery): Promise<void>;
 }
 
+/** Where this deployment lets webhooks go. */
+export interface TargetPolicy {
+  /** Why a URL is never called; null when it may be. */
+  checkUrl(url: URL): { readonly message: string } | null;
+}
+
 /** Randomness and cryptography. */
 export interface Vault {
   newId(prefix: "usr" | "app" | "ep"): string;
@@ -225,8 +231,10 @@ export interface Vault {
   /** A new API key: what its owner gets, and what is stored of it. */
   newKey(name: string): { readonly key: string; readonly stored: StoredKey };
   hashKey(key: string): Buffer;
-  /** A new signing secret, in clear for its owner and sealed for the store: it opens for this endpoint only. */
-  newSecret(endpointId: string): { readonly secret: string; readonly sealed: string };
+  /** A new signing secret, in clear for its owner. */
+  newSecret(): string;
+  /** A signing secret for the store: it opens for this endpoint only. */
+  seal(secret: string, endpointId: string): string;
   /** Compares without telling by its duration how much was right. */
   isAdminKey(key: string): boolean;
 }

@@ -1,13 +1,13 @@
 import { lookup as dnsLookup, type LookupAddress } from "node:dns";
 import type { Socket } from "node:net";
 import { buildConnector } from "undici";
-import type { AddressPolicy, Refusal } from "../core/address-policy.ts";
+import type { AddressPolicy, AddressRefusal } from "@ethhook/kit";
 
 /** Policy forbids this address: the attempt is `blocked`. */
 export class BlockedError extends Error {
   readonly code: string;
 
-  constructor({ code, message }: Refusal) {
+  constructor({ code, message }: AddressRefusal) {
     super(message);
     this.name = "BlockedError";
     this.code = code;

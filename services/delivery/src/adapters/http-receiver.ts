@@ -1,7 +1,7 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { Axios } from "axios";
-import type { AddressPolicy } from "../core/address-policy.ts";
+import type { AddressPolicy } from "@ethhook/kit";
 import type { Exchange, Outgoing, Receiver } from "../core/exchange.ts";
 import { BlockedError } from "./guarded-connector.ts";
 import { responseText, storable } from "./response-text.ts";

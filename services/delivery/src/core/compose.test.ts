@@ -46,6 +46,18 @@ test("the POST carries the body's bytes, both signatures and the endpoint's own 
   });
 });
 
+test("a receiver of the system before verifies with the text that it has always had", () => {
+  const text = "correct-horse-battery-staple!";
+  const endpoint = endpointOf({ secrets: [{ ...signingKey(text), expiresAtMs: null }] });
+  const { headers } = compose(job, endpoint, nowMs);
+  expect(headers["x-webhook-signature"]).toBe(createHmac("sha256", text).update(body).digest("hex"));
+  // The text's own bytes: read as base64, one of other characters would be a key of nothing that anyone can compute.
+  const standard = createHmac("sha256", Buffer.from(text))
+    .update(`msg_1.1790000000.${body}`)
+    .digest("base64");
+  expect(headers["webhook-signature"]).toBe(`v1,${standard}`);
+});
+
 test("while a secret is rotated both sign, newest first; after its time the old one does not", () => {
   const rotating = (expiresAtMs: number) =>
     endpointOf({

@@ -1,8 +1,11 @@
 import { createHmac } from "node:crypto";
 
-/** Bytes of a Standard Webhooks secret: base64 after `whsec_`, as every public library reads it. */
+/**
+ * Bytes of a secret: of a Standard Webhooks one the base64 after `whsec_`, as every public library reads it; of a text that came from
+ * the system before, the text itself, since what is no base64 would leave few bytes or none.
+ */
 export function secretKey(secret: string): Buffer {
-  return Buffer.from(secret.startsWith("whsec_") ? secret.slice(6) : secret, "base64");
+  return secret.startsWith("whsec_") ? Buffer.from(secret.slice(6), "base64") : Buffer.from(secret);
 }
 
 /** A secret prepared for signing. */

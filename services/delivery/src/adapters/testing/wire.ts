@@ -1,6 +1,6 @@
 import { createServer as createHttpServer, type RequestListener } from "node:http";
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { createAddressPolicy } from "../../core/address-policy.ts";
+import { createAddressPolicy } from "@ethhook/kit";
 import type { Exchange, Receiver } from "../../core/exchange.ts";
 import type { Resolve } from "../guarded-connector.ts";
 import { createHttpReceiver } from "../http-receiver.ts";

@@ -1,7 +1,7 @@
 import { BlockList, isIP } from "node:net";
 
 /** Why an address, port or URL must not be called; `null` when it may. */
-export interface Refusal {
+export interface AddressRefusal {
   /** `ADDRESS_FORBIDDEN`, `PORT_FORBIDDEN`, `SCHEME_FORBIDDEN`, `CREDENTIALS_FORBIDDEN`, `URL_INVALID`. */
   readonly code: string;
   readonly message: string;
@@ -9,9 +9,9 @@ export interface Refusal {
 
 export interface AddressPolicy {
   /** Before anything else: scheme, credentials, port, and the host when it is an address. */
-  checkUrl(url: URL): Refusal | null;
+  checkUrl(url: URL): AddressRefusal | null;
   /** At connection time, for the address that is really used. */
-  checkAddress(address: string): Refusal | null;
+  checkAddress(address: string): AddressRefusal | null;
 }
 
 export interface AddressPolicyOptions {
@@ -81,7 +81,7 @@ export function createAddressPolicy(options: AddressPolicyOptions): AddressPolic
   const allowed = networks(options.allowed);
   const httpAllowed = options.allowHttp || options.allowPrivate;
 
-  function checkAddress(address: string): Refusal | null {
+  function checkAddress(address: string): AddressRefusal | null {
     const bare = unmapped(address.startsWith("[") ? address.slice(1, -1) : address);
     const family = isIP(bare);
     if (family === 0) return { code: "ADDRESS_FORBIDDEN", message: `${address} is not an address` };
