@@ -104,10 +104,13 @@ export function createPipeline(config: DeliveryConfig, deps: PipelineDeps): Pipe
   const intake: Intake = createIntake({
     endpoints,
     accept(job) {
-      if (job.delivery.origin === "release") returning.arrived(job.delivery.webhookId);
+      returning.arrived(job);
       route(job);
     },
-    gone: (job) => void settlement.buried(job, "gone", "there is no such endpoint"),
+    gone(job) {
+      returning.arrived(job);
+      void settlement.buried(job, "gone", "there is no such endpoint");
+    },
     // The first failure is often only a connection that a restarted server closed.
     pause: (failures) => new Promise((resolve) => setTimeout(resolve, failures === 1 ? 10 : unknownAgainMs)),
     onError: (error) => logger.warn({ event: "endpoints.unreadable", err: error }, "endpoints were not read"),

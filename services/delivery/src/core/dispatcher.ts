@@ -75,6 +75,7 @@ export function createDispatcher(limits: DispatcherLimits, ports: DispatcherPort
     now,
     defer: ports.defer,
     capMax: (endpointId) => endpoints.get(endpointId)?.settings.concurrency ?? 1,
+    allowance: gates.allowance,
     admit: gates.admit,
     begin,
     refuse,

@@ -1,6 +1,7 @@
 import { webhookId } from "@ethhook/schemas";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Job, JobEnd } from "./job.ts";
+import type { ReturningDeliveries } from "./returning.ts";
 import type { Sequencer } from "./sequencer.ts";
 import type { Settlement } from "./settlement.ts";
 
@@ -24,14 +25,9 @@ export interface RemovalStore {
   forget(webhookId: string): Promise<void>;
 }
 
-/** Parked deliveries that were put back on the log and have not come back yet: their attempts, by webhook id. */
-export interface Returning {
-  attemptsOf(webhookId: string): number | undefined;
-}
-
 export interface RemovalPorts {
   readonly store: RemovalStore;
-  readonly returning: Returning;
+  readonly returning: Pick<ReturningDeliveries, "attemptsOf">;
   readonly dispatcher: Pick<Dispatcher, "takeBack" | "accept">;
   readonly sequencer: Pick<Sequencer, "accept" | "withdraw" | "isCurrent" | "parkBehind" | "locked">;
   readonly settlement: Pick<Settlement, "dropped">;
