@@ -71,6 +71,7 @@ export function createParts(config: DeliveryConfig, deps: DeliveryDeps): Parts {
   });
   observer.watch({
     dispatcher,
+    oldestOpenMs: () => pipeline.oldestOpenMs(),
     breakers,
     pendingWrites: () => stores.parking.pendingWrites,
     parkedByReason: () => releaseLoop.parkedByReason(),

@@ -19,12 +19,13 @@ import { createRouter } from "./core/router.ts";
 import { createSequencer, type Sequencer } from "./core/sequencer.ts";
 import { createSettlement, type Settlement } from "./core/settlement.ts";
 import { judge } from "./core/verdict.ts";
+import { createUnsettled } from "./core/unsettled.ts";
 import type { MetricsObserver } from "./metrics-observer.ts";
 import type { Stores } from "./stores.ts";
 
 /** The way of a delivery through this process: intake → order, removals, batches → lanes → POST → settlement. */
 export interface Pipeline {
-  readonly intake: Intake;
+  readonly intake: Pick<Intake, "take">;
   readonly dispatcher: Dispatcher;
   readonly sequencer: Sequencer;
   readonly removals: Removals;
@@ -36,6 +37,8 @@ export interface Pipeline {
   tick(): void;
   /** Begins nothing more and forgets what is not begun: the partitions may go. */
   withdraw(): void;
+  /** How long ago the oldest was taken over that is neither settled nor parked; 0 without one. */
+  oldestOpenMs(): number;
 }
 
 export interface PipelineDeps extends ServiceDeps {
@@ -87,10 +90,11 @@ export function createPipeline(config: DeliveryConfig, deps: PipelineDeps): Pipe
     now,
     endpoints,
     batches: stores.parking,
-    removals: store,
+    removals,
     dispatcher,
     sequencer,
     settlement,
+    again: (jobs) => intake.take(jobs.map((job) => ({ ...job, orderKey: "" }))),
   });
   const batcher: Batcher = createBatcher({
     now,
@@ -115,9 +119,10 @@ export function createPipeline(config: DeliveryConfig, deps: PipelineDeps): Pipe
     pause: (failures) => new Promise((resolve) => setTimeout(resolve, failures === 1 ? 10 : unknownAgainMs)),
     onError: (error) => logger.warn({ event: "endpoints.unreadable", err: error }, "endpoints were not read"),
   });
+  const unsettled = createUnsettled();
   return {
     ...sending,
-    intake,
+    intake: { take: (jobs) => intake.take(jobs.map((job) => unsettled.watch(job))) },
     sequencer,
     removals,
     batcher,
@@ -134,8 +139,10 @@ export function createPipeline(config: DeliveryConfig, deps: PipelineDeps): Pipe
       blocks.clear();
       removals.clear();
       returning.clear();
+      unsettled.clear();
       dispatcher.withdrawAll();
     },
+    oldestOpenMs: () => unsettled.oldestMs(now()),
   };
 }
 

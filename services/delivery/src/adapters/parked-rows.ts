@@ -16,9 +16,9 @@ export interface ParkedRow {
   readonly payload: string;
 }
 
-/** The columns of `ParkedRow`. */
+/** The columns of `ParkedRow`. A batch's row of a dead process counts no attempt yet, but its POST may have been begun. */
 export const parkedColumns =
-  "endpoint_id, replay, partition, position, order_key, unsure, due_at, attempts_made, attempts, payload";
+  "endpoint_id, replay, partition, position, order_key, unsure OR reason = 'sending' AS unsure, due_at, attempts_made, attempts, payload";
 
 const attemptList = z.array(attemptSchema);
 

@@ -59,7 +59,6 @@ export interface Dispatcher {
   idle(): Promise<void>;
   evictIdle(idleMs: number): void;
   readonly stats: LaneStats;
-  oldestOpenMs(): number;
 }
 
 export type TakenBack =
@@ -227,6 +226,5 @@ export function createDispatcher(limits: DispatcherLimits, ports: DispatcherPort
     get stats() {
       return lanes.stats;
     },
-    oldestOpenMs: () => open.oldestMs(now()),
   };
 }
