@@ -92,7 +92,7 @@ test.each(["none", "endpoint"] as const)(
     receiver.answer(path, slow(800));
     await stage.deliveryProcess();
     await stage.produce(Array.from({ length: 25 }, (_, n) => deliveryOf(endpoint, n)));
-    await untilDistinct(path, 25, 60_000);
+    expect(await untilDistinct(path, 25, 60_000)).toBe(25);
   },
 );
 
