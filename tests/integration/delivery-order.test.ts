@@ -1,13 +1,14 @@
-import { webhookId, type Delivery } from "@ethhook/schemas";
+import type { Delivery } from "@ethhook/schemas";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   deliveryOf,
+  removalOf,
   startDeliveryStage,
   type DeliveryStage,
   type TestEndpoint,
 } from "../support/delivery-stage.ts";
 import { addressOf } from "../support/messages.ts";
-import { startTestReceiver, status, type Post, type TestReceiver } from "../support/test-receiver.ts";
+import { startTestReceiver, status, type TestReceiver } from "../support/test-receiver.ts";
 import type { ServiceProcess } from "../support/service-process.ts";
 import { until } from "../support/until.ts";
 
@@ -52,20 +53,6 @@ const isParked = async (one: Delivery) =>
   (await stage.db.query("SELECT FROM parked_deliveries WHERE webhook_id = $1", [one.webhookId])).rows
     .length === 1;
 const idsOf = (deliveries: readonly Delivery[]) => deliveries.map((one) => one.webhookId);
-/** The removal of what `fresh` told. */
-const removalOf = (fresh: Delivery): Delivery => {
-  const sequence = fresh.sequence + 1_000;
-  const { eventId, endpointId } = fresh;
-  const id = webhookId({ eventId, sequence, endpointId, kind: "removed" });
-  return {
-    ...fresh,
-    kind: "removed",
-    sequence,
-    addedSequence: fresh.sequence,
-    webhookId: id,
-    body: '{"type":"log.removed"}',
-  };
-};
 
 test("with an order, a failed event holds up the next ones until it succeeded; numbers tell of gaps and repeats", async () => {
   const endpoint = await stage.endpoint(`${receiver.url}/ordered`, { ordering: "endpoint", ...quick });
@@ -246,7 +233,8 @@ test.each(["none", "endpoint"] as const)(
     );
     await stage.db.query("UPDATE endpoints SET status = 'enabled' WHERE id = $1", [endpoint.id]);
     const sentinel = deliveryOf(endpoint, 10);
-    await stage.produce([sentinel]);
+    // Both once more, as they are read again after a crash before their offsets were committed.
+    await stage.produce([fresh, removalOf(fresh), sentinel]);
     await until(
       "the sentinel",
       async () => receiver.idsOf(path),
@@ -279,76 +267,61 @@ test("in order, a removal of a failed log takes its place, and what waited behin
   await noneParked(endpoint);
 });
 
-interface BlockBody {
-  readonly type: string;
-  readonly data: {
-    readonly count: number;
-    readonly events: readonly { readonly data: { readonly n: number } }[];
-  };
-}
-const blockOf = (endpoint: TestEndpoint, block: number, events: number) =>
-  Array.from({ length: events }, (_, n) =>
-    deliveryOf(endpoint, block * 100 + n, {
-      blockNumber: block,
-      blockHash: `0x${String(block).padStart(64, "b")}`,
-      sequence: block,
-      addedSequence: block,
-      logIndex: n,
-    }),
-  );
-const bodyOf = (post: Post) => JSON.parse(post.body) as BlockBody;
-
-test("a block's matches go out in one POST, are retried as one, and the next block is another one", async () => {
-  const endpoint = await stage.endpoint(`${receiver.url}/blocks`, { batch: "block", ...quick });
-  let failures = 1;
-  receiver.answer("/blocks", (post, response) => status(failures-- > 0 ? 500 : 200)(post, response));
-  await stage.produce([...blockOf(endpoint, 1, 5), ...blockOf(endpoint, 2, 3)]);
-  const all = await untilPosts("/blocks", 3);
-  const distinct = new Map(all.map((post) => [post.webhookId, post]));
-  expect(
-    [...distinct.values()]
-      .map((post) => bodyOf(post))
-      .map(({ type, data }) => [type, data.count, data.events.map((event) => event.data.n)])
-      .toSorted(([, a], [, b]) => Number(a) - Number(b)),
-  ).toEqual([
-    ["block.new", 3, [200, 201, 202]],
-    ["block.new", 5, [100, 101, 102, 103, 104]],
-  ]);
-  for (const post of all) expect(post.body).toBe(distinct.get(post.webhookId)!.body);
-  const attempts = await until(
-    "three attempts",
-    async () => (await stage.attempts()).filter((a) => a.endpointId === endpoint.id),
-    (a) => a.length === 3,
-  );
-  expect(new Set(attempts.map((a) => a.batch?.length))).toEqual(new Set([5, 3]));
-});
-
-test("a batch is cut at its size, and a removed block is one POST after it", async () => {
-  const endpoint = await stage.endpoint(`${receiver.url}/cut`, {
-    batch: "block",
-    batchEventsMax: 4,
+/** The first of some ordered events failed, and all of them wait for long. */
+async function stuck(path: string, events: number) {
+  const endpoint = await stage.endpoint(`${receiver.url}${path}`, {
     ordering: "endpoint",
+    retryScheduleSeconds: [0, 600, 600],
   });
-  const block = blockOf(endpoint, 7, 6);
-  await stage.produce(block);
-  await untilPosts("/cut", 2);
-  await stage.produce(block.map(removalOf));
-  const all = await untilPosts("/cut", 4);
-  expect(all.map((post) => [bodyOf(post).type, bodyOf(post).data.count])).toEqual([
-    ["block.new", 4],
-    ["block.new", 2],
-    ["block.removed", 4],
-    ["block.removed", 2],
-  ]);
+  const all = Array.from({ length: events }, (_, n) => deliveryOf(endpoint, n));
+  receiver.answer(path, status(500));
+  await stage.produce(all);
+  await until(
+    "all parked",
+    () => rowsOf(endpoint),
+    (rows) => rows.length === events,
+  );
+  receiver.answer(path, status(200));
+  return { endpoint, all };
+}
+
+test("retry now of a failed ordered event sends it, and then what waits behind it", async () => {
+  const { endpoint, all } = await stuck("/retry-head", 4);
+  await stage.db.query("SELECT retry_parked($1, $2)", [endpoint.id, all[0]!.webhookId]);
+  await untilPosts("/retry-head", 5);
+  expect(receiver.idsOf("/retry-head")).toEqual([all[0]!.webhookId, ...idsOf(all)]);
   await noneParked(endpoint);
 });
 
-test("members of a batch that are read again after a crash do not go out in another one", async () => {
-  const endpoint = await stage.endpoint(`${receiver.url}/again`, { batch: "block" });
-  const block = blockOf(endpoint, 3, 4);
-  await stage.produce(block);
-  await untilPosts("/again", 1);
-  await stage.produce([...block, ...blockOf(endpoint, 4, 1)]);
-  const all = await untilPosts("/again", 2);
-  expect(all.map((post) => bodyOf(post).data.count)).toEqual([4, 1]);
+test("retry now does not let an ordered event overtake; when the one before it is cancelled, it follows", async () => {
+  const { endpoint, all } = await stuck("/cancel-head", 3);
+  const [head, second] = all;
+  await stage.db.query("SELECT retry_parked($1, $2)", [endpoint.id, second!.webhookId]);
+  const sentinel = deliveryOf(endpoint, 3);
+  await stage.produce([sentinel]);
+  await until(
+    "the sentinel waits behind",
+    () => isParked(sentinel),
+    (parked) => parked,
+  );
+  expect(receiver.idsOf("/cancel-head")).toEqual([head!.webhookId]);
+  await stage.db.query("SELECT cancel_parked($1, $2)", [endpoint.id, head!.webhookId]);
+  await untilPosts("/cancel-head", 4);
+  expect(receiver.idsOf("/cancel-head")).toEqual(idsOf([...all, sentinel]));
+  await noneParked(endpoint);
+});
+
+test("a replay comes beside the order, without its numbers, and leaves what waits in order as it is", async () => {
+  const { endpoint, all } = await stuck("/replayed", 3);
+  const replay = deliveryOf(endpoint, 2, { origin: "replay" });
+  await stage.produce([replay]);
+  const [, beside] = await untilPosts("/replayed", 2);
+  expect([beside!.webhookId, beside!.headers["ethhook-sequence"]]).toEqual([replay.webhookId, undefined]);
+  expect((await rowsOf(endpoint)).map((row) => row.attempts_made)).toEqual([1, 0, 0]);
+  await stage.db.query("SELECT retry_parked($1)", [endpoint.id]);
+  const inOrder = (await untilPosts("/replayed", 5)).slice(2);
+  expect(inOrder.map((post) => [post.webhookId, post.headers["ethhook-sequence"]])).toEqual(
+    all.map((one, n) => [one.webhookId, String(n + 1)]),
+  );
+  await noneParked(endpoint);
 });

@@ -45,6 +45,8 @@ export interface DeliveryStage {
   attempts(): Promise<readonly Attempt[]>;
   dead(): Promise<readonly DeadDelivery[]>;
   parkedRows(): Promise<number>;
+  /** Records of `deliveries` that the group has not committed. */
+  uncommitted(): Promise<number>;
   /** SIGKILL, and the same engine again on the same port and data once `whileDown` is done. */
   killAndRestart(engine: "kafka" | "postgres", whileDown?: () => Promise<void>): Promise<void>;
   /** Ends the delivery processes that still run: a failed test leaves them behind. */
@@ -59,7 +61,7 @@ export function deliveryOf(
   change: Partial<Delivery> = {},
 ): Delivery {
   const eventId = `1:0x${n.toString(16).padStart(64, "0")}:${n}`;
-  const sequence = n + 1;
+  const sequence = change.sequence ?? n + 1;
   return sampleDelivery({
     eventId,
     endpointId: endpoint.id,
@@ -74,6 +76,34 @@ export function deliveryOf(
     matchedAtMs: Date.now(),
     ...change,
   });
+}
+
+/** The removal of what `fresh` told. */
+export function removalOf(fresh: Delivery): Delivery {
+  const sequence = fresh.sequence + 1_000;
+  const { eventId, endpointId } = fresh;
+  const id = webhookId({ eventId, sequence, endpointId, kind: "removed" });
+  return {
+    ...fresh,
+    kind: "removed",
+    sequence,
+    addedSequence: fresh.sequence,
+    webhookId: id,
+    body: '{"type":"log.removed"}',
+  };
+}
+
+/** So many matches of one block, which no other block shares. */
+export function blockOf(endpoint: { readonly id: string }, block: number, events: number): Delivery[] {
+  return Array.from({ length: events }, (_, n) =>
+    deliveryOf(endpoint, block * 100 + n, {
+      blockNumber: block,
+      blockHash: `0x${String(block).padStart(64, "b")}`,
+      sequence: block,
+      addedSequence: block,
+      logIndex: n,
+    }),
+  );
 }
 
 export async function startDeliveryStage(): Promise<DeliveryStage> {
@@ -137,6 +167,7 @@ export async function startDeliveryStage(): Promise<DeliveryStage> {
       const { rows } = await db.query<{ n: string }>("SELECT count(*) AS n FROM parked_deliveries");
       return Number(rows[0]?.n);
     },
+    uncommitted: () => uncommitted(kafka),
     async killAndRestart(engine, whileDown) {
       const { pid, port, exited } = engines[engine];
       process.kill(pid, "SIGKILL");
@@ -160,6 +191,21 @@ function topicOf(delivery: Delivery) {
   return delivery.origin === "replay" || delivery.origin === "redrive"
     ? topology.deliveriesReplay
     : topology.deliveries;
+}
+
+async function uncommitted(kafka: KafkaClient): Promise<number> {
+  const admin = kafka.admin();
+  const { name } = topology.deliveries;
+  const [bounds, offsets] = await Promise.all([
+    admin.bounds(name),
+    admin.committedOffsets("delivery", [name]),
+  ]);
+  await admin.close();
+  const committed = new Map(offsets.map(({ partition, offset }) => [partition, offset]));
+  return bounds.reduce(
+    (sum, { partition, start, end }) => sum + end - (committed.get(partition) ?? start),
+    0,
+  );
 }
 
 async function createTopics(kafka: KafkaClient): Promise<void> {

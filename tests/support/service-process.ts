@@ -57,6 +57,10 @@ export async function startServiceProcess(
   try {
     const url = `http://127.0.0.1:${await port.promise}`;
     return handle(child, url, exited, () => lines.join(""));
+  } catch (error) {
+    // Nobody has a handle to end it by.
+    child.kill("SIGKILL");
+    throw error;
   } finally {
     clearTimeout(timer);
   }

@@ -4,7 +4,8 @@ import type { Dispatcher } from "./core/dispatcher.ts";
 import { parkReasons, type Observer } from "./core/ports.ts";
 
 export interface Watched {
-  readonly dispatcher: Pick<Dispatcher, "stats" | "oldestOpenMs">;
+  readonly dispatcher: Pick<Dispatcher, "stats">;
+  readonly oldestOpenMs: () => number;
   readonly breakers: Pick<OpossumBreakers, "states">;
   readonly pendingWrites: () => number;
   readonly parkedByReason: () => ReadonlyMap<string, number>;
@@ -43,7 +44,7 @@ export function createMetricsObserver(metrics: Metrics): MetricsObserver {
     dropped: () => dropped.inc(),
     buried: (reason) => dead.inc({ reason }),
     released: (rows) => released.inc(rows),
-    watch({ dispatcher, breakers, pendingWrites, parkedByReason }) {
+    watch({ dispatcher, oldestOpenMs, breakers, pendingWrites, parkedByReason }) {
       metrics.gauge("ethhook_delivery_parked_deliveries").collect(() => {
         const rows = parkedByReason();
         return parkReasons.map((reason) => [{ reason }, rows.get(reason) ?? 0] as const);
@@ -54,9 +55,7 @@ export function createMetricsObserver(metrics: Metrics): MetricsObserver {
         [{ pool: "young" }, dispatcher.stats.young],
         [{ pool: "slow" }, dispatcher.stats.slow],
       ]);
-      metrics
-        .gauge("ethhook_delivery_oldest_open_job_seconds")
-        .collect(() => [[{}, dispatcher.oldestOpenMs() / 1_000]]);
+      metrics.gauge("ethhook_delivery_oldest_open_job_seconds").collect(() => [[{}, oldestOpenMs() / 1_000]]);
       metrics.gauge("ethhook_delivery_breakers").collect(() => {
         const states = breakers.states();
         return [

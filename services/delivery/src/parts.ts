@@ -59,7 +59,7 @@ export function createParts(config: DeliveryConfig, deps: DeliveryDeps): Parts {
     plan: stores.plan,
     release: stores.release,
     publish: (deliveries) => stores.returning.publish(deliveries),
-    room: (endpointId) => dispatcher.room(endpointId),
+    room: (endpointId) => dispatcher.room(endpointId) - stores.returning.countOf(endpointId),
     load: (ids) => endpoints.load(ids.filter((id) => endpoints.get(id) === undefined)),
     mayHaveChanged: (endpointId) => pipeline.sequencer.recheck(endpointId),
     observer,
@@ -74,6 +74,7 @@ export function createParts(config: DeliveryConfig, deps: DeliveryDeps): Parts {
   });
   observer.watch({
     dispatcher,
+    oldestOpenMs: () => pipeline.oldestOpenMs(),
     breakers,
     pendingWrites: () => stores.parking.pendingWrites,
     parkedByReason: () => releaseLoop.parkedByReason(),

@@ -18,12 +18,13 @@ import { createRouter } from "./core/router.ts";
 import { createSequencer, type Sequencer } from "./core/sequencer.ts";
 import { createSettlement, type Settlement } from "./core/settlement.ts";
 import { judge } from "./core/verdict.ts";
+import { createUnsettled } from "./core/unsettled.ts";
 import type { MetricsObserver } from "./metrics-observer.ts";
 import type { Stores } from "./stores.ts";
 
 /** The way of a delivery through this process: intake → order, removals, batches → lanes → POST → settlement. */
 export interface Pipeline {
-  readonly intake: Intake;
+  readonly intake: Pick<Intake, "take">;
   readonly dispatcher: Dispatcher;
   readonly sequencer: Sequencer;
   readonly removals: Removals;
@@ -35,6 +36,8 @@ export interface Pipeline {
   tick(): void;
   /** Begins nothing more and forgets what is not begun: the partitions may go. */
   withdraw(): void;
+  /** How long ago the oldest was taken over that is neither settled nor parked; 0 without one. */
+  oldestOpenMs(): number;
 }
 
 export interface PipelineDeps extends ServiceDeps {
@@ -86,10 +89,11 @@ export function createPipeline(config: DeliveryConfig, deps: PipelineDeps): Pipe
     now,
     endpoints,
     batches: stores.parking,
-    removals: store,
+    removals,
     dispatcher,
     sequencer,
     settlement,
+    again: (jobs) => intake.take(jobs.map((job) => ({ ...job, orderKey: "" }))),
   });
   const batcher: Batcher = createBatcher({
     now,
@@ -103,17 +107,21 @@ export function createPipeline(config: DeliveryConfig, deps: PipelineDeps): Pipe
   const intake: Intake = createIntake({
     endpoints,
     accept(job) {
-      if (job.delivery.origin === "release") returning.arrived(job.delivery.webhookId);
+      returning.arrived(job);
       route(job);
     },
-    gone: (job) => void settlement.buried(job, "gone", "there is no such endpoint"),
+    gone(job) {
+      returning.arrived(job);
+      void settlement.buried(job, "gone", "there is no such endpoint");
+    },
     // The first failure is often only a connection that a restarted server closed.
     pause: (failures) => new Promise((resolve) => setTimeout(resolve, failures === 1 ? 10 : unknownAgainMs)),
     onError: (error) => logger.warn({ event: "endpoints.unreadable", err: error }, "endpoints were not read"),
   });
+  const unsettled = createUnsettled();
   return {
     ...sending,
-    intake,
+    intake: { take: (jobs) => intake.take(jobs.map((job) => unsettled.watch(job))) },
     sequencer,
     removals,
     batcher,
@@ -130,8 +138,10 @@ export function createPipeline(config: DeliveryConfig, deps: PipelineDeps): Pipe
       blocks.clear();
       removals.clear();
       returning.clear();
+      unsettled.clear();
       dispatcher.withdrawAll();
     },
+    oldestOpenMs: () => unsettled.oldestMs(now()),
   };
 }
 

@@ -1,6 +1,5 @@
 import { parseSecretKeys, type Producer, type ServiceDeps } from "@ethhook/kit";
 import type { Pool } from "@ethhook/kit/postgres";
-import type { Delivery } from "@ethhook/schemas";
 import type { Topology } from "@ethhook/topology";
 import { createKafkaOutbox, type KafkaOutbox } from "./adapters/kafka-outbox.ts";
 import { createOperationalWebhooks } from "./adapters/operational-webhooks.ts";
@@ -12,7 +11,7 @@ import { createPostgresRelease, type PostgresRelease } from "./adapters/postgres
 import type { DeliveryConfig } from "./config.ts";
 import type { Notices } from "./core/notice.ts";
 import { createReleasePlan, type ReleasePlan } from "./core/release-plan.ts";
-import type { Returning } from "./core/removals.ts";
+import { createReturning, type ReturningDeliveries } from "./core/returning.ts";
 
 /** What is durable, and the ways to it. */
 export interface Stores {
@@ -28,14 +27,6 @@ export interface Stores {
   readonly returning: ReturningDeliveries;
   /** Resolves when what is pending is written, or after `budgetMs`. */
   stop(budgetMs: number): Promise<void>;
-}
-
-/** Parked deliveries on their way back through the log. */
-export interface ReturningDeliveries extends Returning {
-  /** Puts them on the log. */
-  publish(deliveries: readonly Delivery[]): Promise<void>;
-  arrived(webhookId: string): void;
-  clear(): void;
 }
 
 export interface StoreDeps extends ServiceDeps {
@@ -68,28 +59,10 @@ export function createStores(config: DeliveryConfig, deps: StoreDeps): Stores {
     release: createPostgresRelease(pool, logger),
     health: createPostgresHealth(pool),
     notices: createOperationalWebhooks({ pool, logger, publish: (deliveries) => outbox.release(deliveries) }),
-    returning: createReturning(outbox),
+    returning: createReturning((deliveries) => outbox.release(deliveries)),
     async stop(budgetMs) {
       await Promise.all([parking.stop(budgetMs), orders.stop(budgetMs), endpoints.stop(budgetMs)]);
       outbox.stop();
     },
-  };
-}
-
-function createReturning(outbox: KafkaOutbox): ReturningDeliveries {
-  const attempts = new Map<string, number>();
-  return {
-    async publish(deliveries) {
-      for (const { webhookId, attemptsMade } of deliveries) attempts.set(webhookId, attemptsMade);
-      try {
-        await outbox.release(deliveries);
-      } catch (error) {
-        for (const { webhookId } of deliveries) attempts.delete(webhookId);
-        throw error;
-      }
-    },
-    attemptsOf: (webhookId) => attempts.get(webhookId),
-    arrived: (webhookId) => void attempts.delete(webhookId),
-    clear: () => attempts.clear(),
   };
 }

@@ -17,9 +17,9 @@ export interface ParkedRow {
   readonly payload: string;
 }
 
-/** The columns of `ParkedRow`. */
+/** The columns of `ParkedRow`. A batch's row of a dead process counts no attempt yet, but its POST may have been begun. */
 export const parkedColumns =
-  "webhook_id, endpoint_id, replay, partition, position, order_key, unsure, due_at, attempts_made, attempts, payload";
+  "webhook_id, endpoint_id, replay, partition, position, order_key, unsure OR reason = 'sending' AS unsure, due_at, attempts_made, attempts, payload";
 
 const attemptList = z.array(attemptSchema);
 

@@ -74,6 +74,7 @@ const backlogsByReason = `
   ) by_reason
   GROUP BY endpoint_id`;
 
+/** A POST that may have been begun counts as an attempt from here on: a record on the log cannot say that nobody is sure. */
 const takeDue = `
   DELETE FROM parked_deliveries p USING (
     SELECT due.webhook_id, due.replay
@@ -85,7 +86,8 @@ const takeDue = `
     ) due
   ) taken
   WHERE p.webhook_id = taken.webhook_id AND p.replay = taken.replay
-  RETURNING p.webhook_id, p.endpoint_id, p.replay, p.attempts_made, p.attempts, p.payload, p.due_at, p.position`;
+  RETURNING p.webhook_id, p.endpoint_id, p.replay, p.attempts, p.payload, p.due_at, p.position,
+            CASE WHEN p.unsure OR p.reason = 'sending' THEN greatest(p.attempts_made, 1) ELSE p.attempts_made END AS attempts_made`;
 
 const nextDue = `
   SELECT endpoint_id, (SELECT min(due_at) FROM parked_deliveries p WHERE p.endpoint_id = e.endpoint_id AND p.order_key = '') AS next_due

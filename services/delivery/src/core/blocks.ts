@@ -1,10 +1,10 @@
 import type { BlockBatch } from "./batcher.ts";
 import { blockDelivery } from "./block-payload.ts";
-import type { Dispatcher } from "./dispatcher.ts";
+import type { Dispatcher, TakenBack } from "./dispatcher.ts";
 import type { Endpoint } from "./endpoint.ts";
-import type { Job } from "./job.ts";
+import { isUnheard, type Job } from "./job.ts";
 import type { EndpointDirectory, Parked } from "./ports.ts";
-import { newWebhookIdOf, type RemovalStore } from "./removals.ts";
+import { newWebhookIdOf, type Removals, type StoredFate } from "./removals.ts";
 import type { Sequencer } from "./sequencer.ts";
 import type { Settlement } from "./settlement.ts";
 
@@ -20,10 +20,15 @@ export interface BlockPorts {
   readonly now: () => number;
   readonly endpoints: Pick<EndpointDirectory, "get">;
   readonly batches: BatchStore;
-  readonly removals: Pick<RemovalStore, "takeBack">;
+  readonly removals: Pick<Removals, "takeBack" | "unheard">;
   readonly dispatcher: Pick<Dispatcher, "accept" | "takeBack">;
-  readonly sequencer: Pick<Sequencer, "accept" | "parkBehind" | "locked" | "recheck">;
-  readonly settlement: Pick<Settlement, "dropped">;
+  readonly sequencer: Pick<
+    Sequencer,
+    "accept" | "withdraw" | "isCurrent" | "parkBehind" | "locked" | "recheck"
+  >;
+  readonly settlement: Pick<Settlement, "dropped" | "buried">;
+  /** Their endpoint is not known any more: it is looked up, and they come again. */
+  again(jobs: readonly Job[]): void;
 }
 
 /**
@@ -50,21 +55,28 @@ export function createBlocks(ports: BlockPorts): Blocks {
   let waiting = new Map<string, (() => void)[]>();
 
   async function form(jobs: readonly Job[]): Promise<void> {
-    const kept = jobs[0]?.delivery.kind === "removed" ? await withoutUnheard(jobs) : jobs;
-    const fresh = await ports.batches.unbatched(kept.map(({ delivery }) => delivery.webhookId));
+    const { heard, behind } = await sift(jobs);
+    const fresh = await ports.batches.unbatched(heard.map(({ delivery }) => delivery.webhookId));
     const members: Job[] = [];
-    for (const job of kept) {
+    for (const job of heard) {
       // Read again after a crash: its batch waits in Postgres, or was sent.
       if (fresh.has(job.delivery.webhookId)) members.push(job);
       else void ports.settlement.dropped(job);
     }
     const [first] = members;
-    const endpoint = first === undefined ? undefined : ports.endpoints.get(first.delivery.endpointId);
-    if (first === undefined || !endpoint || !first.isCurrent()) return;
-    await begin(first, members, endpoint);
+    if (first === undefined || !first.isCurrent()) return;
+    const endpoint = ports.endpoints.get(first.delivery.endpointId);
+    if (endpoint) return begin(first, members, endpoint, behind);
+    if (endpoint === undefined) return ports.again(members);
+    for (const job of members) void ports.settlement.buried(job, "gone", "the endpoint was deleted");
   }
 
-  async function begin(first: Job, members: readonly Job[], endpoint: Endpoint): Promise<void> {
+  async function begin(
+    first: Job,
+    members: readonly Job[],
+    endpoint: Endpoint,
+    behind: readonly Promise<StoredFate>[],
+  ): Promise<void> {
     const delivery = blockDelivery(members.map((job) => job.delivery));
     const offset = Math.min(...members.map((job) => job.offset));
     const { partition, replay, orderKey } = first;
@@ -76,31 +88,65 @@ export function createBlocks(ports: BlockPorts): Blocks {
     await ports.batches.form({ ...row, reason: "sending" }, ids);
     for (const job of members) job.settle();
     if (!batch.isCurrent()) return;
-    if (orderKey === "") return ports.dispatcher.accept(batch);
-    if (ports.sequencer.parkBehind(batch) === undefined) ports.sequencer.accept(batch);
-  }
-
-  /** Removals without those whose `new` never left: they are dropped with it. Waits for a batch of the block that is under way. */
-  async function withoutUnheard(jobs: readonly Job[]): Promise<readonly Job[]> {
-    const kept: Job[] = [];
-    for (const job of jobs) {
-      const id = newWebhookIdOf(job);
-      await underWay(id);
-      const fate = await ports.removals.takeBack(id, job.partition);
-      if (fate === "never-begun") void ports.settlement.dropped(job);
-      else kept.push(job);
+    if (orderKey !== "") {
+      if (ports.sequencer.parkBehind(batch) === undefined) ports.sequencer.accept(batch);
+      return;
     }
-    const [first] = jobs;
-    if (first !== undefined && first.orderKey !== "") ports.sequencer.recheck(first.delivery.endpointId);
-    return kept;
+    // Not waited for: what comes after it may be made, and its own row stands for it meanwhile.
+    void Promise.all(behind).then((fates) => {
+      if (!batch.isCurrent()) return;
+      const isUnheardOf = fates.length === members.length && fates.every((fate) => fate === "never-begun");
+      if (isUnheardOf) void ports.settlement.dropped(batch);
+      else ports.dispatcher.accept(batch);
+    });
   }
 
-  async function underWay(id: string): Promise<void> {
-    const taken = ports.dispatcher.takeBack(id);
-    // A batch that waited here keeps its row: it is taken back there.
-    if (taken.state !== "begun") return;
-    const { webhookId } = taken.job.delivery;
-    await new Promise<void>((resolve) => {
+  /** Those of a block that are to be sent, and what has to be over before. */
+  interface Sifted {
+    readonly heard: readonly Job[];
+    readonly behind: readonly Promise<StoredFate>[];
+  }
+
+  /** Removals whose `new` never left are dropped with it. */
+  async function sift(jobs: readonly Job[]): Promise<Sifted> {
+    const [first] = jobs;
+    if (first?.delivery.kind !== "removed") return { heard: jobs, behind: [] };
+    const { orderKey } = first;
+    const behind: Promise<StoredFate>[] = [];
+    const takeAll = () => Promise.all(jobs.map((job) => takeNewOf(job, behind)));
+    const fates = orderKey === "" ? await takeAll() : await ports.sequencer.locked(orderKey, takeAll);
+    if (orderKey !== "") ports.sequencer.recheck(first.delivery.endpointId);
+    const heard = jobs.filter((_, n) => fates[n] !== "never-begun");
+    for (const [n, job] of jobs.entries()) {
+      if (fates[n] === "never-begun") void ports.settlement.dropped(job);
+    }
+    return { heard, behind };
+  }
+
+  /** Takes the `new` of a removal out of whatever it waits in. One that is under way goes before: by its order, or `behind` gets its end. */
+  async function takeNewOf(removal: Job, behind: Promise<StoredFate>[]): Promise<StoredFate> {
+    const { orderKey, partition } = removal;
+    const id = newWebhookIdOf(removal);
+    const queued = orderKey === "" ? undefined : ports.sequencer.withdraw(orderKey, id);
+    const taken: TakenBack = queued ? { state: "withdrawn", job: queued } : ports.dispatcher.takeBack(id);
+    if (taken.state === "withdrawn") {
+      if (isUnheard(taken.job)) ports.removals.unheard(taken.job);
+      // A batch that waited has its row, which `takeBack` deletes.
+      if (!taken.job.stored) void ports.settlement.dropped(taken.job);
+    }
+    if (orderKey !== "" && (taken.state === "begun" || ports.sequencer.isCurrent(orderKey, id))) {
+      return "begun";
+    }
+    // It may be about to be parked: then it has a row only when it ended.
+    if (taken.state === "begun") {
+      behind.push(endOf(taken.job).then(() => ports.removals.takeBack(id, partition)));
+    }
+    const fate = await ports.removals.takeBack(id, partition);
+    return taken.state === "begun" ? "begun" : fate;
+  }
+
+  function endOf({ delivery: { webhookId } }: Job): Promise<void> {
+    return new Promise((resolve) => {
       waiting.set(webhookId, [...(waiting.get(webhookId) ?? []), resolve]);
     });
   }
@@ -118,8 +164,8 @@ export function createBlocks(ports: BlockPorts): Blocks {
         if (tails.get(endpointId) === tail) tails.delete(endpointId);
       });
     },
-    ended({ delivery: { webhookId, batch } }) {
-      if (batch === undefined) return;
+    ended({ delivery: { webhookId } }) {
+      if (waiting.size === 0) return;
       for (const go of waiting.get(webhookId) ?? []) go();
       waiting.delete(webhookId);
     },

@@ -59,7 +59,6 @@ export interface Dispatcher {
   idle(): Promise<void>;
   evictIdle(idleMs: number): void;
   readonly stats: LaneStats;
-  oldestOpenMs(): number;
 }
 
 export type TakenBack =
@@ -75,6 +74,7 @@ export function createDispatcher(limits: DispatcherLimits, ports: DispatcherPort
     now,
     defer: ports.defer,
     capMax: (endpointId) => endpoints.get(endpointId)?.settings.concurrency ?? 1,
+    allowance: gates.allowance,
     admit: gates.admit,
     begin,
     refuse,
@@ -236,7 +236,6 @@ export function createDispatcher(limits: DispatcherLimits, ports: DispatcherPort
     get stats() {
       return lanes.stats;
     },
-    oldestOpenMs: () => open.oldestMs(now()),
   };
 }
 

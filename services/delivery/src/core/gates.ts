@@ -1,12 +1,14 @@
 import type { Endpoint } from "./endpoint.ts";
 import type { Admission } from "./lanes.ts";
 import type { Breakers, EndpointDirectory, ParkReason } from "./ports.ts";
-import { createTokenBucket, takeToken, type TokenBucket } from "./token-bucket.ts";
+import { createTokenBucket, fillBucket, takeToken, type TokenBucket } from "./token-bucket.ts";
 
 /** Everything that can keep an endpoint from being called now: its status, its breaker, its wish to wait, its rate. */
 export interface Gates {
   /** Takes a token when it answers `go`. */
   admit(endpointId: string): Admission;
+  /** How many more the endpoint's rate lets through within so many ms, not rounded; Infinity without a rate. */
+  allowance(endpointId: string, withinMs: number): number;
   /** How many of `room` the gates let pass; a token is not taken. */
   narrow(endpointId: string, room: number): number;
   /** Why and until when a delivery that may not go now has to wait. */
@@ -43,11 +45,26 @@ export function createGates({ now, endpoints, breakers }: GatePorts): Gates {
     return null;
   }
 
+  function bucketOf(endpointId: string, ratePerSecond: number): TokenBucket {
+    let bucket = buckets.get(endpointId);
+    if (bucket === undefined) buckets.set(endpointId, (bucket = createTokenBucket(ratePerSecond, now())));
+    return bucket;
+  }
+
   function hasToken({ id, settings: { ratePerSecond } }: Endpoint): boolean {
-    if (ratePerSecond === null) return true;
-    let bucket = buckets.get(id);
-    if (bucket === undefined) buckets.set(id, (bucket = createTokenBucket(ratePerSecond, now())));
-    return takeToken(bucket, ratePerSecond, now());
+    return ratePerSecond === null || takeToken(bucketOf(id, ratePerSecond), ratePerSecond, now());
+  }
+
+  function allowance(endpointId: string, withinMs: number): number {
+    const ratePerSecond = endpoints.get(endpointId)?.settings.ratePerSecond ?? null;
+    if (ratePerSecond === null) return Infinity;
+    const tokens = fillBucket(bucketOf(endpointId, ratePerSecond), ratePerSecond, now());
+    return tokens + (withinMs * ratePerSecond) / 1_000;
+  }
+
+  /** Until the rate lets another one through. */
+  function tokenDelayMs({ id, settings: { ratePerSecond } }: Endpoint): number {
+    return ratePerSecond === null ? 0 : Math.ceil(((1 - allowance(id, 0)) * 1_000) / ratePerSecond);
   }
 
   return {
@@ -58,6 +75,7 @@ export function createGates({ now, endpoints, breakers }: GatePorts): Gates {
       if (throttledUntil.size > 0 && throttleOf(endpointId) !== null) return "refuse";
       return hasToken(endpoint) ? "go" : "hold";
     },
+    allowance,
     narrow(endpointId, room) {
       const endpoint = endpoints.get(endpointId);
       if (endpoint === undefined) return 0;
@@ -65,16 +83,15 @@ export function createGates({ now, endpoints, breakers }: GatePorts): Gates {
       if (endpoint.status !== "enabled" || throttleOf(endpointId) !== null) return 0;
       const gate = breakers.gate(endpointId);
       if (gate === "refuse") return 0;
-      const { ratePerSecond } = endpoint.settings;
-      // What is released waits in the lane: no more than the rate lets through in a second.
-      const byRate = ratePerSecond === null ? room : Math.min(room, Math.max(1, Math.ceil(ratePerSecond)));
-      return gate === "probe" ? Math.min(1, byRate) : byRate;
+      return gate === "probe" ? Math.min(1, room) : room;
     },
     later(endpoint, why) {
       const nowMs = now();
       // The owner lets nothing go to an endpoint that is not enabled: the row may be due at once.
       if (endpoint.status !== "enabled") return { reason: endpoint.status, dueAtMs: nowMs };
-      if (why === "busy") return { reason: "busy", dueAtMs: nowMs + busyDelayMs };
+      if (why === "busy") {
+        return { reason: "busy", dueAtMs: nowMs + Math.max(busyDelayMs, tokenDelayMs(endpoint)) };
+      }
       const throttle = throttleOf(endpoint.id);
       if (throttle !== null) return { reason: "throttled", dueAtMs: throttle };
       return { reason: "breaker", dueAtMs: breakers.openUntilMs(endpoint.id) ?? nowMs + breakerDelayMs };

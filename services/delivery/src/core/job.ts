@@ -36,6 +36,16 @@ export interface Numbering {
   readonly previousWebhookId: string | null;
 }
 
+/** Whether it sends this webhook, alone or in its batch. */
+export function carries({ delivery }: Job, webhookId: string): boolean {
+  return delivery.webhookId === webhookId || delivery.batch?.includes(webhookId) === true;
+}
+
+/** Nothing of it was ever sent: for a job that this process has not begun. */
+export function isUnheard({ fresh, delivery }: Job): boolean {
+  return fresh && delivery.attemptsMade === 0;
+}
+
 /** How a job ended. */
 export type JobEnd =
   | { readonly kind: "delivered" | "buried" | "dropped" | "withdrawn" }

@@ -47,6 +47,7 @@ test.prop([fc.array(action, { maxLength: 200, size: "max" })])(
     const lanes = createLanes<Item>(limits, {
       now: () => nowMs,
       capMax: (key) => 1 + Number(key),
+      allowance: (key) => (key === "3" ? 2.5 : Infinity),
       admit: (key) => gates.get(key) ?? "go",
       begin(item, run) {
         running.push(run);

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { createLanes, laneLimitsDefault, type Admission, type LaneItem, type Run } from "./lanes.ts";
+import { createTokenBucket, fillBucket, takeToken, type TokenBucket } from "./token-bucket.ts";
 
 interface Item extends LaneItem {
   readonly key: string;
@@ -12,13 +13,26 @@ function createWorld(takesMs: (key: string, nowMs: number) => number, limits = {
   const begun: { readonly item: Item; readonly atMs: number }[] = [];
   const refused: { readonly item: Item; readonly why: string; readonly atMs: number }[] = [];
   const admissions = new Map<string, Admission>();
+  const rates = new Map<string, { readonly perSecond: number; readonly bucket: TokenBucket }>();
   let youngPeak = 0;
+
+  function admit(key: string): Admission {
+    const rate = rates.get(key);
+    if (rate !== undefined) return takeToken(rate.bucket, rate.perSecond, nowMs) ? "go" : "hold";
+    return admissions.get(key) ?? "go";
+  }
+
   const lanes = createLanes<Item>(
     { ...laneLimitsDefault, ...limits },
     {
       now: () => nowMs,
       capMax: () => 10,
-      admit: (key) => admissions.get(key) ?? "go",
+      allowance(key, withinMs) {
+        const rate = rates.get(key);
+        if (rate === undefined) return Infinity;
+        return fillBucket(rate.bucket, rate.perSecond, nowMs) + (withinMs * rate.perSecond) / 1_000;
+      },
+      admit,
       begin(item, run) {
         begun.push({ item, atMs: nowMs });
         ending.push({ atMs: nowMs + takesMs(item.key, nowMs), run });
@@ -33,6 +47,8 @@ function createWorld(takesMs: (key: string, nowMs: number) => number, limits = {
     begun,
     refused,
     admissions,
+    limit: (key: string, perSecond: number) =>
+      rates.set(key, { perSecond, bucket: createTokenBucket(perSecond, nowMs) }),
     youngPeak: () => youngPeak,
     offer: (key: string, replay = false) =>
       lanes.enqueue(key, { key, replay, takenAtMs: nowMs, bytes: 1_000 }),
@@ -136,6 +152,78 @@ test("a held lane is asked again at each tick, and a refusing gate turns away wh
   world.admissions.set("limited", "refuse");
   world.offer("limited");
   expect(world.refused.map(({ why }) => why)).toEqual(["gate"]);
+});
+
+test("an endpoint that takes 800 ms has room for one whenever it is idle, and for none while it is not", () => {
+  const world = createWorld(() => 800);
+  const rooms: number[] = [];
+  world.run(60_000, (nowMs) => {
+    if (nowMs % 2_000 === 0) world.offer("slow");
+    // From when its pace is known.
+    if (nowMs > 40_000 && nowMs % 100 === 50) rooms.push(world.lanes.room("slow"));
+  });
+  expect(Math.max(...rooms)).toBe(1);
+  expect(rooms.filter((room) => room === 1).length / rooms.length).toBeCloseTo(0.6, 1);
+});
+
+test("what an 800 ms endpoint could not take at once comes back to it as fast as it answers, beside live events", () => {
+  const world = createWorld(() => 800);
+  let parked = 40;
+  world.run(50_000, (nowMs) => {
+    if (nowMs % 10_000 === 0) world.offer("slow");
+    if (parked === 0 || nowMs % 100 !== 0 || world.lanes.room("slow") <= 0) return;
+    parked -= 1;
+    world.offer("slow");
+  });
+  expect(parked).toBe(0);
+  expect(world.begun).toHaveLength(45);
+});
+
+test("an endpoint at its rate keeps a second's worth waiting; what it cannot take by then is refused at once", () => {
+  const world = createWorld(() => 5);
+  world.limit("limited", 10);
+  let queuedPeak = 0;
+  world.run(60_000, (nowMs) => {
+    if (nowMs % 10 === 0) world.offer("limited");
+    queuedPeak = Math.max(queuedPeak, world.lanes.stats.queued);
+  });
+  expect(world.begun.length).toBeGreaterThanOrEqual(605);
+  expect(world.begun.length).toBeLessThanOrEqual(611);
+  expect(queuedPeak).toBeLessThanOrEqual(11);
+  expect(world.refused.length).toBe(6_000 - world.begun.length - world.lanes.stats.queued);
+  expect(Math.max(...world.refused.map(({ item, atMs }) => atMs - item.takenAtMs))).toBe(0);
+  expect(Math.max(...waitsOf(world, () => true))).toBeLessThanOrEqual(1_100);
+});
+
+test("replays that an endpoint's rate leaves no place for do not wait behind its live events for ever", () => {
+  const world = createWorld(() => 5);
+  world.limit("limited", 10);
+  world.run(20_000, (nowMs) => {
+    if (nowMs % 50 === 0) world.offer("limited");
+    if (nowMs < 1_000 && nowMs % 50 === 0) world.offer("limited", true);
+  });
+  const waits = world.refused
+    .filter(({ item }) => item.replay)
+    .map(({ item, atMs }) => atMs - item.takenAtMs);
+  expect(waits.length).toBeGreaterThan(0);
+  expect(Math.max(...waits)).toBeLessThanOrEqual(laneLimitsDefault.overdueMs + 100);
+  expect(world.lanes.stats.queued).toBeLessThanOrEqual(10);
+});
+
+test("the room of an endpoint with a rate is what it lets through in a second, less what waits", () => {
+  const world = createWorld(() => 5);
+  world.limit("limited", 10);
+  expect(world.lanes.room("limited")).toBe(16);
+  for (let n = 0; n < 14; n += 1) world.offer("limited");
+  world.run(40);
+  expect(world.lanes.stats.queued).toBe(4);
+  expect(world.lanes.room("limited")).toBe(6);
+  world.limit("seldom", 0.1);
+  expect(world.lanes.room("seldom")).toBe(1);
+  world.offer("seldom");
+  expect(world.lanes.room("seldom")).toBe(0);
+  world.run(9_100);
+  expect(world.lanes.room("seldom")).toBe(1);
 });
 
 test("an endpoint that answers promptly again earns its concurrency back", () => {

@@ -40,6 +40,8 @@ export interface LaneHooks<T extends LaneItem> {
   readonly now: () => number;
   /** The endpoint's own concurrency. */
   capMax(key: string): number;
+  /** How many more its rate lets begin within so many ms, not rounded; Infinity without a rate. */
+  allowance(key: string, withinMs: number): number;
   /** Asked immediately before `begin`; a token that it takes is used if it answers `go`. */
   admit(key: string): Admission;
   /** Starts the exchange; its owner calls `end` with the same run once, later than this call. */
@@ -90,6 +92,9 @@ export interface LaneStats {
   /** The pool has no free place: what waits, waits for it. */
   readonly saturated: boolean;
 }
+
+/** Most that a lane has room for, however fast it is. */
+const roomMax = 500;
 
 /**
  * Bounded lanes, one per key, over one shared pool that hanging keys cannot fill. Three rules keep it free for the others:
@@ -180,6 +185,12 @@ export function createLanes<T extends LaneItem>(limits: LaneLimits, hooks: LaneH
     hooks.begin(item, run);
   }
 
+  /** A live item waits for live ones only. */
+  function exceedsRate(lane: Lane<T>, { replay }: T): boolean {
+    const ahead = replay ? queued(lane) : lane.live.length;
+    return ahead + 1 > hooks.allowance(lane.key, limits.waitBudgetMs);
+  }
+
   /** True when the lane could begin no more although the pool has places: what waits then waits for this endpoint alone. */
   function limitsItself(lane: Lane<T>): boolean {
     return lane.young + lane.slow >= effectiveCap(lane) && young.size < limits.youngMax;
@@ -193,7 +204,8 @@ export function createLanes<T extends LaneItem>(limits: LaneLimits, hooks: LaneH
     }
     lane.capMax = hooks.capMax(key);
     lane.usedAtMs = hooks.now();
-    if (limitsItself(lane) && expectedWaitMs(lane, hooks.now()) > limits.waitBudgetMs) {
+    const waitsTooLong = limitsItself(lane) && expectedWaitMs(lane, hooks.now()) > limits.waitBudgetMs;
+    if (waitsTooLong || exceedsRate(lane, item)) {
       hooks.refuse(item, "busy");
       return;
     }
@@ -255,9 +267,9 @@ export function createLanes<T extends LaneItem>(limits: LaneLimits, hooks: LaneH
     for (const lane of waiting) {
       // A lane that waits only for the shared pool is not the cause: its items stay.
       if (rings.fresh.has(lane) || rings.busy.has(lane) || rings.replay.has(lane)) continue;
-      const head = lane.live.peek() ?? lane.replay.peek();
-      if (head === undefined || nowMs - head.takenAtMs <= limits.overdueMs) continue;
       const overdue = (item: T) => nowMs - item.takenAtMs > limits.overdueMs;
+      if (![lane.live.peek(), lane.replay.peek()].some((head) => head !== undefined && overdue(head)))
+        continue;
       const items = [...lane.live.extract(overdue), ...lane.replay.extract(overdue)];
       forget(items);
       place(lane);
@@ -271,16 +283,20 @@ export function createLanes<T extends LaneItem>(limits: LaneLimits, hooks: LaneH
     tick() {
       const nowMs = hooks.now();
       promoteOld(nowMs);
-      for (const lane of held) place(lane);
+      // Before held lanes come back into the rings, where what waits is taken to wait for the pool.
       refuseOverdue(nowMs);
+      for (const lane of held) place(lane);
       pump();
     },
     room(key) {
       const lane = lanes.get(key);
-      if (lane === undefined) return limits.capStart * 4;
-      if (lane.slow > 0) return 0;
+      const byRate = Math.min(roomMax, hooks.allowance(key, limits.waitBudgetMs));
+      if (lane === undefined) return Math.floor(Math.min(limits.capStart * 4, byRate));
       const perBudget = (effectiveCap(lane) * limits.waitBudgetMs) / 2 / Math.max(1, lane.exchangeMs);
-      return Math.max(0, Math.floor(Math.min(500, perBudget)) - queued(lane));
+      // What comes to a free place begins at once, however long it takes then: a slow endpoint has no budget, but it has a turn.
+      const free = lane.young + lane.slow < effectiveCap(lane) ? 1 : 0;
+      const bySpeed = Math.max(free, lane.slow > 0 ? 0 : perBudget);
+      return Math.max(0, Math.floor(Math.min(byRate, bySpeed)) - queued(lane));
     },
     withdraw: (matches) => [...waiting].flatMap((lane) => withdraw(lane, matches)),
     withdrawFrom(key, matches) {

@@ -17,7 +17,6 @@ export interface OpenJobs {
   secure(): Promise<void>;
   /** Resolves when none is open. */
   idle(): Promise<void>;
-  oldestMs(nowMs: number): number;
 }
 
 export function createOpenJobs(ended: (job: Job, end: JobEnd) => void): OpenJobs {
@@ -74,9 +73,5 @@ export function createOpenJobs(ended: (job: Job, end: JobEnd) => void): OpenJobs
     },
     secure: () => reach(false),
     idle: () => reach(true),
-    oldestMs(nowMs) {
-      for (const job of open) return nowMs - job.takenAtMs;
-      return 0;
-    },
   };
 }

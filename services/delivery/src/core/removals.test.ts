@@ -111,15 +111,15 @@ test("one that was sent long ago is followed by its removal", async () => {
 test("one on its way back from Postgres through the log is dropped when it comes; its removal is sent if it had been tried", async () => {
   const never = meet({ stored: ["absent"], returningAttempts: 0 });
   expect(await never.became(1)).toEqual(["removed dropped"]);
-  expect(never.removals.isTakenBack(fresh.webhookId)).toBe(true);
+  expect(never.removals.isTakenBack(fresh)).toBe(true);
   const tried = meet({ stored: ["absent"], returningAttempts: 2 });
   expect(await tried.became(1)).toEqual(["removed sent"]);
-  expect(tried.removals.isTakenBack(fresh.webhookId)).toBe(true);
+  expect(tried.removals.isTakenBack(fresh)).toBe(true);
 });
 
 test("what was taken back is known after a restart", () => {
   const { removals } = meet({});
   removals.clear();
   removals.restore([fresh.webhookId]);
-  expect(removals.isTakenBack(fresh.webhookId)).toBe(true);
+  expect(removals.isTakenBack(fresh)).toBe(true);
 });

@@ -1,6 +1,7 @@
-import { webhookId } from "@ethhook/schemas";
+import { webhookId, type Delivery } from "@ethhook/schemas";
 import type { Dispatcher } from "./dispatcher.ts";
-import type { Job, JobEnd } from "./job.ts";
+import { isUnheard, type Job, type JobEnd } from "./job.ts";
+import type { ReturningDeliveries } from "./returning.ts";
 import type { Sequencer } from "./sequencer.ts";
 import type { Settlement } from "./settlement.ts";
 
@@ -24,14 +25,9 @@ export interface RemovalStore {
   forget(webhookId: string): Promise<void>;
 }
 
-/** Parked deliveries that were put back on the log and have not come back yet: their attempts, by webhook id. */
-export interface Returning {
-  attemptsOf(webhookId: string): number | undefined;
-}
-
 export interface RemovalPorts {
   readonly store: RemovalStore;
-  readonly returning: Returning;
+  readonly returning: Pick<ReturningDeliveries, "attemptsOf">;
   readonly dispatcher: Pick<Dispatcher, "takeBack" | "accept">;
   readonly sequencer: Pick<Sequencer, "accept" | "withdraw" | "isCurrent" | "parkBehind" | "locked">;
   readonly settlement: Pick<Settlement, "dropped">;
@@ -43,8 +39,12 @@ export interface RemovalPorts {
  */
 export interface Removals {
   handle(removal: Job): void;
-  /** A `new` that a removal took back earlier: it must not be sent. */
-  isTakenBack(webhookId: string): boolean;
+  /** A `new`, or a batch with one, that a removal took back earlier: it must not be sent. */
+  isTakenBack(delivery: Delivery): boolean;
+  /** Takes back what waits of a `new` in Postgres; from now on it `isTakenBack`. */
+  takeBack(webhookId: string, partition: number): Promise<StoredFate>;
+  /** A job was withdrawn that nobody can have begun: for `takeBack`, whatever Postgres knows of it, nothing of it was sent. */
+  unheard(job: Job): void;
   /** A job of the dispatcher ended: removals may have waited for it. */
   ended(job: Job, end: JobEnd): void;
   /** Those that were taken back lately, after an assignment. */
@@ -57,13 +57,22 @@ const takenBackMax = 50_000;
 
 export function createRemovals(ports: RemovalPorts): Removals {
   const { dispatcher, sequencer, store } = ports;
-  const takenBack = new Set<string>();
+  /** By webhook; true when it is known here that nothing of it was sent. */
+  const takenBack = new Map<string, boolean>();
   /** Removals that wait for the job of their `new` to end. */
   const waiting = new Map<string, Job[]>();
 
-  function remember(id: string): void {
-    takenBack.add(id);
-    if (takenBack.size > takenBackMax) for (const oldest of takenBack) return void takenBack.delete(oldest);
+  function remember(id: string, isUnheardOf = takenBack.get(id) ?? false): void {
+    takenBack.set(id, isUnheardOf);
+    if (takenBack.size > takenBackMax) {
+      for (const oldest of takenBack.keys()) return void takenBack.delete(oldest);
+    }
+  }
+
+  async function takeBack(id: string, partition: number): Promise<StoredFate> {
+    remember(id);
+    const fate = await store.takeBack(id, partition);
+    return takenBack.get(id) === true ? "never-begun" : fate;
   }
 
   /** Neither is sent: the receiver never heard of the log. */
@@ -91,7 +100,7 @@ export function createRemovals(ports: RemovalPorts): Removals {
 
   /** The `new` waited in memory and was not begun here; somebody before may have. */
   function cancelled(fresh: Job, removal: Job): void {
-    if (fresh.fresh && fresh.delivery.attemptsMade === 0) return dropBoth(fresh, removal);
+    if (isUnheard(fresh)) return dropBoth(fresh, removal);
     void ports.settlement.dropped(fresh);
     pass(removal);
   }
@@ -104,15 +113,13 @@ export function createRemovals(ports: RemovalPorts): Removals {
     if (parked === undefined) return sequencer.accept(removal);
     void sequencer.locked(removal.orderKey, async () => {
       await parked;
-      remember(id);
-      const fate = await store.takeBack(id, removal.partition);
+      const fate = await takeBack(id, removal.partition);
       if (fate === "never-begun") await store.forget(removal.delivery.webhookId);
     });
   }
 
   async function askStore(removal: Job, id: string): Promise<void> {
-    remember(id);
-    const fate = await store.takeBack(id, removal.partition);
+    const fate = await takeBack(id, removal.partition);
     if (!removal.isCurrent()) return;
     if (fate === "never-begun") return void ports.settlement.dropped(removal);
     const attempts = ports.returning.attemptsOf(id);
@@ -125,7 +132,13 @@ export function createRemovals(ports: RemovalPorts): Removals {
 
   return {
     handle,
-    isTakenBack: (id) => takenBack.size > 0 && takenBack.has(id),
+    isTakenBack({ webhookId: id, batch = [] }) {
+      return takenBack.size > 0 && (takenBack.has(id) || batch.some((member) => takenBack.has(member)));
+    },
+    takeBack,
+    unheard({ delivery: { webhookId: id, batch = [id] } }) {
+      for (const member of batch) remember(member, true);
+    },
     ended(job, end) {
       if (waiting.size === 0) return;
       const { webhookId: id } = job.delivery;

@@ -46,9 +46,8 @@ export function createRouter(ports: RouterPorts): (job: Job) => void {
     const { delivery } = job;
     const endpoint = ports.endpoints.get(delivery.endpointId);
     if (!endpoint || job.replay || besides.has(delivery.origin)) return ports.dispatcher.accept(job);
-    if (delivery.origin === "release" && ports.removals.isTakenBack(delivery.webhookId)) {
-      return void ports.settlement.dropped(job);
-    }
+    // It came back from Postgres, or is read again after a crash that came before its removal was settled.
+    if (ports.removals.isTakenBack(delivery)) return void ports.settlement.dropped(job);
     const orderKey = orderKeyOf(endpoint, delivery);
     const placed = orderKey === "" ? job : { ...job, orderKey };
     if (endpoint.settings.batch === "block" && delivery.origin === "match") return batched(placed);

@@ -1,4 +1,4 @@
-import type { Job, JobEnd, Numbering } from "./job.ts";
+import { carries, type Job, type JobEnd, type Numbering } from "./job.ts";
 import { createQueue, type Queue } from "./queue.ts";
 
 /** Numbers ordered deliveries, and knows those that wait in Postgres. */
@@ -37,14 +37,14 @@ export interface Sequencer {
   accept(job: Job): void;
   /** A job that `send` was given ended. */
   ended(job: Job, end: JobEnd): void;
-  /** Takes a job back that waits here and was not begun. */
+  /** Takes the job of a webhook, or of the batch that it is in, back if it waits here and was not begun. */
   withdraw(orderKey: string, webhookId: string): Job | undefined;
-  /** Whether this webhook is under way. */
+  /** Whether this webhook is under way, alone or in its batch. */
   isCurrent(orderKey: string, webhookId: string): boolean;
   /** Parks a job if its key has something in Postgres; resolves when it is written. Undefined when nothing waits there. */
   parkBehind(job: Job): Promise<void> | undefined;
   /** Changes what waits of a key in Postgres: meanwhile nothing of it is begun from there, afterwards it is read anew. */
-  locked(orderKey: string, work: () => Promise<void>): Promise<void>;
+  locked<R>(orderKey: string, work: () => Promise<R>): Promise<R>;
   /** What waits of an endpoint in Postgres changed behind our back: the head may be due, or gone. */
   recheck(endpointId: string): void;
   /**
@@ -263,10 +263,12 @@ export function createSequencer(ports: SequencerPorts): Sequencer {
       next(lane);
     },
     withdraw(orderKey, webhookId) {
-      const matches = (job: Job) => job.delivery.webhookId === webhookId;
-      return lanes.get(orderKey)?.queue.extract(matches)[0];
+      return lanes.get(orderKey)?.queue.extract((job) => carries(job, webhookId))[0];
     },
-    isCurrent: (orderKey, webhookId) => lanes.get(orderKey)?.current?.delivery.webhookId === webhookId,
+    isCurrent(orderKey, webhookId) {
+      const current = lanes.get(orderKey)?.current;
+      return current !== undefined && carries(current, webhookId);
+    },
     parkBehind(job) {
       const lane = lanes.get(job.orderKey);
       return lane?.stored === true ? park(lane, job) : undefined;
@@ -276,9 +278,10 @@ export function createSequencer(ports: SequencerPorts): Sequencer {
       if (lane === undefined) return work();
       lane.locks += 1;
       reread(lane);
-      await work();
+      const result = await work();
       lane.locks -= 1;
       reread(lane);
+      return result;
     },
     recheck(endpointId) {
       for (const lane of lanes.values()) if (lane.endpointId === endpointId) reread(lane);
