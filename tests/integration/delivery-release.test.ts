@@ -63,7 +63,11 @@ test("two release loops at once share an endpoint's rows: none is released twice
   };
   const released = await Promise.all(
     pools.map((pool) =>
-      createPostgresRelease(pool).release([{ endpointId: "ep_two", rowsMax: 150 }], nowMs, publish),
+      createPostgresRelease(pool, testLogger).release(
+        [{ endpointId: "ep_two", rowsMax: 150 }],
+        nowMs,
+        publish,
+      ),
     ),
   );
   expect(released.flat().map(({ rows }) => rows)).toEqual([150, 150]);
@@ -74,7 +78,7 @@ test("two release loops at once share an endpoint's rows: none is released twice
 
 test("rows that the log did not take stay, for whoever asks next", async () => {
   const parked = await park("ep_refused", 3);
-  const [first, second] = pools.map((pool) => createPostgresRelease(pool));
+  const [first, second] = pools.map((pool) => createPostgresRelease(pool, testLogger));
   const request = [{ endpointId: "ep_refused", rowsMax: 10 }];
   await expect(first!.release(request, nowMs, () => Promise.reject(new Error("no broker")))).rejects.toThrow(
     "no broker",
@@ -94,7 +98,7 @@ test.each([
   await park(endpointId, 1, change);
   let published: readonly Delivery[] = [];
   const request = [{ endpointId, rowsMax: 10 }];
-  await createPostgresRelease(db).release(
+  await createPostgresRelease(db, testLogger).release(
     request,
     nowMs,
     async (deliveries) => void (published = deliveries),
