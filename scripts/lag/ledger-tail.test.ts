@@ -71,6 +71,22 @@ test("when finality goes on, what lies behind it is forgotten", async () => {
   expect(found).toEqual({ size: 122, untilMs: timeOf(newest) });
 });
 
+test("of a chain without finality for very long, a bounded part is held, and what is final is still known", async () => {
+  for (const final of [38, 39, 40, 41]) {
+    const script = createLedgerScript(ethereum.id, 1);
+    for (let n = 0; n < 42; n += 1) script.add();
+    script.finalize(final);
+    for (let n = 0; n < 1_000; n += 1) script.add();
+    const { admin, reader } = await stage(script);
+    const found = await eligible(
+      createLedgerTails(topology, admin, reader, 64),
+      timeOf(script.records.at(-1)!),
+    );
+    expect(found.size).toBeLessThanOrEqual(64);
+    expect(found.untilMs).toBe(timeOf({ sequence: final }));
+  }
+});
+
 test("of a ledger in which nothing is final yet, nothing is eligible", async () => {
   const script = createLedgerScript(ethereum.id, 1);
   for (let n = 0; n < 300; n += 1) script.add();

@@ -4,7 +4,7 @@ import type { Chain, LedgerEntry, Topology } from "@ethhook/topology";
 /** Usually holds every block that waits for finality. */
 const tailMs = 2 * 3_600_000;
 /** Entries in memory at most: half a day of the fastest chain without finality, then each older one stands for two. */
-const entriesMax = 200_000;
+const entriesMaxUsually = 200_000;
 
 /** The newest part of each chain's ledger, back to the newest block that is final. */
 export interface LedgerTails {
@@ -21,6 +21,7 @@ export function createLedgerTails(
   topology: Topology,
   admin: Pick<KafkaAdmin, "offsetsAt">,
   reader: PartitionReader,
+  entriesMax = entriesMaxUsually,
 ): LedgerTails {
   const topic = topology.blocks.name;
   const tails = new Map<number, Tail>();
@@ -84,8 +85,14 @@ function boundaryOf(entries: readonly LedgerEntry[]): number | null {
   return covered === -1 ? null : Math.min(finality, covered);
 }
 
-/** Every second of the older half goes: a boundary between them is then told a record too early, never too late. */
+/**
+ * What is final is forgotten, then every second of the older half: a boundary between those is later told some records too
+ * early, never too late. So the newest finality stays with the record before it, or it would stand for a block between them
+ * that waits.
+ */
 function thinned(entries: readonly LedgerEntry[]): LedgerEntry[] {
-  const newest = entries.findLastIndex(({ block }) => block.kind === "finalized");
-  return entries.filter((_, index) => index % 2 === 0 || index > entries.length / 2 || index === newest);
+  const open = entries.slice(boundaryOf(entries) ?? 0);
+  const newest = open.findLastIndex(({ block }) => block.kind === "finalized");
+  const stays = (index: number): boolean => index === newest || index === newest - 1;
+  return open.filter((_, index) => index % 2 === 0 || index > open.length / 2 || stays(index));
 }
