@@ -114,7 +114,8 @@ export const errorCatalogue = {
     action: "Do what the message says: usually a new topic name, or a stated override.",
   },
   AUDIT_IMPOSSIBLE: {
-    meaning: "An audit cannot read what it needs: a topic no longer holds it, or a provider refuses.",
+    meaning:
+      "An audit cannot judge its window: a topic no longer holds it, it is more than one audit holds, or the provider of --rpc refuses or is of another chain.",
     action: "Do what the message says; a narrower or newer window often helps.",
   },
 } as const satisfies Record<string, { meaning: string; action: string }>;

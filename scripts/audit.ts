@@ -9,6 +9,7 @@ import { showReport, type AuditReport } from "./audit/report.ts";
 import { auditRpc } from "./audit/rpc.ts";
 import { auditClickHouse, auditLogs, auditWebhooks } from "./audit/run.ts";
 import type { Problem } from "./audit/types.ts";
+import { checkWindow } from "./audit/window-check.ts";
 import { readWindow, type ReadWindow } from "./audit/window.ts";
 import { runCommand } from "./command.ts";
 import { pause } from "./lag/serve.ts";
@@ -53,7 +54,8 @@ const program = new Command("npm run audit --")
     "after",
     `
 The ledger says which logs each block has, by count and digest. What must have matched is computed again with the filters
-of that time. Each webhook is then delivered, pending, dead, taken back by a reorg, or lost. Exit code ${exitMissing} when anything is missing.
+of that time. Each webhook is then delivered, pending, dead, taken back by a reorg, or lost. Exit code ${exitMissing} when anything is missing,
+also when the ledger does not have the window: no block of it, not a block that is asked for, or an end that is too old.
 A webhook that its owner cancelled while it waited looks lost: nothing is kept of it.
 
 ${describeVariables("audit", replayVariables)}`,
@@ -77,7 +79,11 @@ async function audit(flags: Flags, session: Session): Promise<AuditReport> {
     const known = session.topology.chains.map(({ name }) => name).join(", ");
     throw new PipelineError("REPLAY_REFUSED", "crash", `--chain ${flags.chain}: known are ${known}`);
   }
-  const read = await readWindow(chain, position(flags.from), position(flags.to), session);
+  const [from, to] = [position(flags.from), position(flags.to)];
+  const read = await readWindow(chain, from, to, session);
+  const uncovered = checkWindow(read, from, to, Date.now());
+  const report = { chain: chain.name, window: summary(read) };
+  if (read.window.records.size === 0) return { ...report, ...nothingAudited, problems: uncovered };
   const evidence = await chooseEvidence(flags.evidence, read.window, session);
   const rematcher = createRematcher({ ...session, broker: session.kafka, now: Date.now });
   try {
@@ -89,18 +95,22 @@ async function audit(flags: Flags, session: Session): Promise<AuditReport> {
     const rows =
       evidence.name === "clickhouse" ? { told: "is the evidence" } : await rowsOf(flags, read, session);
     const rpc = flags.rpc === undefined ? null : await auditRpc(read.window, flags.rpc);
-    const problems: Problem[] = [...checkLedger(read.ledger), ...logs.problems, ...webhooks.problems];
+    const problems: Problem[] = [
+      ...uncovered,
+      ...checkLedger(read.ledger),
+      ...logs.problems,
+      ...webhooks.problems,
+    ];
     if ("problems" in rows) problems.push(...(rows.problems ?? []));
     problems.push(...(rpc?.problems ?? []));
     return {
-      chain: chain.name,
+      ...report,
       evidence: evidence.name,
-      window: summary(read),
       logs: {
         counted: [...read.window.records.values()].reduce((sum, { logCount }) => sum + logCount, 0),
         found: logs.found,
       },
-      webhooks: { expected: logs.expected.length, ...webhooks.counts, cut: logs.cut },
+      webhooks: { expected: logs.expected.length, ...webhooks.counts },
       clickhouse: rows.told,
       rpcBlocks: rpc?.compared ?? null,
       problems,
@@ -110,6 +120,15 @@ async function audit(flags: Flags, session: Session): Promise<AuditReport> {
     await evidence.close();
   }
 }
+
+/** Of a window without a block there is nothing to read but the ledger. */
+const nothingAudited = {
+  evidence: "ledger",
+  logs: { counted: 0, found: 0 },
+  webhooks: { expected: 0, delivered: 0, pending: 0, dead: 0, takenBack: 0, lost: 0 },
+  clickhouse: "not checked",
+  rpcBlocks: null,
+} as const;
 
 function position(text: string) {
   try {

@@ -1,8 +1,10 @@
-import { logsDigest, type Block, type Log } from "@ethhook/schemas";
+import { logsDigest, type Block, type Delivery, type Log } from "@ethhook/schemas";
+import { builtInChains } from "@ethhook/topology";
 import { expect, test } from "vitest";
 import { judge } from "./judge.ts";
 import { checkLedger } from "./ledger-check.ts";
 import { createLogsCheck } from "./logs-check.ts";
+import { auditLogs } from "./run.ts";
 import type { Expected, Fates, Progress, Trace } from "./types.ts";
 
 const hashOf = (n: number) => `0x${String(n).padStart(64, "0")}`;
@@ -62,6 +64,36 @@ test("a missing record, a wrong parent and a wrong removal are named", () => {
   expect(codes([block(1, 10), block(2, 11), block(3, 10, { kind: "removed", addedSequence: 1 })])).toEqual([
     "LEDGER_BROKEN block 10 (sequence 3)",
   ]);
+});
+
+test("a removal that does not take back every log of its block is named, with how many it does", () => {
+  const removal = (change: Partial<Block>) =>
+    checkLedger([
+      block(1, 10, { logCount: 3, digest: "all" }),
+      block(2, 10, { kind: "removed", addedSequence: 1, ...change }),
+    ]).map(({ code, detail }) => `${code}: ${detail}`);
+  expect(removal({ logCount: 3, digest: "all" })).toEqual([]);
+  expect(removal({ logCount: 0, digest: "none" })).toEqual([
+    "REMOVAL_DIFFERS: 0 of the 3 logs of sequence 1 were taken back",
+  ]);
+  expect(removal({ logCount: 3, digest: "others" })).toEqual([
+    "REMOVAL_DIFFERS: the digest of its 3 logs is not that of sequence 1",
+  ]);
+});
+
+test("a window with more webhooks than are held is refused, not judged by half", async () => {
+  const placed = [0, 1, 2].map((offset) => ({ log: log(1, offset), partition: 0, offset }));
+  const evidence = {
+    async *logs() {
+      yield placed;
+    },
+  };
+  const window = { chain: builtInChains[0]!, records: new Map([[1, block(1, 10)]]), fromMs: 0, toMs: 1 };
+  const rematcher = {
+    deliveriesOf: async ({ logIndex }: Log) => [{ webhookId: `msg_${logIndex}` } as Delivery],
+  };
+  expect((await auditLogs(window, evidence, rematcher, 3)).expected).toHaveLength(3);
+  await expect(auditLogs(window, evidence, rematcher, 2)).rejects.toThrow("take a smaller one with --from");
 });
 
 test("a missing log is named by its index, and a changed one is noticed", () => {

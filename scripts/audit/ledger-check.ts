@@ -7,12 +7,13 @@ export const blockName = ({ number, sequence }: Pick<Block, "number" | "sequence
 
 /**
  * Whether a stretch of a ledger is whole: sequences without a hole, each added block on top of the one before, each removal
- * taking back the newest. Pure.
+ * taking back the newest with all of its logs. Pure.
  * @param ledger every record of the stretch, `finalized` ones too, in the order of the topic.
  */
 export function checkLedger(ledger: readonly Block[]): readonly Problem[] {
   const problems: Problem[] = [];
   const standing: Block[] = [];
+  const added = new Map<number, Block>();
   let before: Block | undefined;
   for (const block of ledger) {
     if (before !== undefined && block.sequence !== before.sequence + 1) {
@@ -35,6 +36,7 @@ export function checkLedger(ledger: readonly Block[]): readonly Problem[] {
         });
       }
       standing.push(block);
+      added.set(block.sequence, block);
     } else if (block.kind === "removed") {
       const tip = standing.pop();
       // What was added before the stretch is not known here.
@@ -45,7 +47,20 @@ export function checkLedger(ledger: readonly Block[]): readonly Problem[] {
           detail: `takes back sequence ${block.addedSequence}, but ${tip.sequence} is the newest`,
         });
       }
+      const short = shortRemoval(block, added.get(block.addedSequence));
+      if (short !== null) problems.push(short);
     }
   }
   return problems;
+}
+
+/** Whoever was told of a log must be told that it was taken back: a removal has the logs that its block was added with. */
+function shortRemoval(removal: Block, added: Block | undefined): Problem | null {
+  if (added === undefined) return null;
+  if (removal.logCount === added.logCount && removal.digest === added.digest) return null;
+  const detail =
+    removal.logCount === added.logCount
+      ? `the digest of its ${added.logCount} logs is not that of sequence ${added.sequence}`
+      : `${removal.logCount} of the ${added.logCount} logs of sequence ${added.sequence} were taken back`;
+  return { code: "REMOVAL_DIFFERS", at: blockName(removal), detail };
 }

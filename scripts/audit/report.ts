@@ -2,7 +2,8 @@ import { problemCodes, type Counts, type Problem } from "./types.ts";
 
 export interface AuditReport {
   readonly chain: string;
-  readonly evidence: string;
+  /** Where logs and webhooks were read; `ledger` when it has no block of the window, and nothing else was. */
+  readonly evidence: "topics" | "clickhouse" | "ledger";
   readonly window: {
     readonly fromSequence: number | null;
     readonly toSequence: number | null;
@@ -13,12 +14,14 @@ export interface AuditReport {
   };
   /** Logs that the ledger counts, and those that were found. */
   readonly logs: { readonly counted: number; readonly found: number };
-  readonly webhooks: Counts & { readonly expected: number; readonly cut: boolean };
+  readonly webhooks: Counts & { readonly expected: number };
   readonly clickhouse: string;
   /** Blocks that were compared with a provider; null without one. */
   readonly rpcBlocks: number | null;
   readonly problems: readonly Problem[];
 }
+
+const places = { topics: "the topics", clickhouse: "ClickHouse", ledger: "the ledger alone" } as const;
 
 /** Problems of one kind that are listed; `--json` has all. */
 const shownMax = 20;
@@ -27,17 +30,16 @@ const shownMax = 20;
 export function showReport(report: AuditReport): string {
   const { window, logs, webhooks, clickhouse, rpcBlocks, problems } = report;
   const lines = [
-    `${report.chain}, blocks ${window.fromBlock ?? "–"} to ${window.toBlock ?? "–"} (sequences ${window.fromSequence ?? "–"} to ${window.toSequence ?? "–"}), read from ${report.evidence === "topics" ? "the topics" : "ClickHouse"}`,
+    `${report.chain}, blocks ${window.fromBlock ?? "–"} to ${window.toBlock ?? "–"} (sequences ${window.fromSequence ?? "–"} to ${window.toSequence ?? "–"}), read from ${places[report.evidence]}`,
     `ledger      ${window.blocks} blocks added, ${window.removed} taken back`,
     `logs        ${logs.found} of ${logs.counted} that the ledger counts`,
     `clickhouse  ${clickhouse}`,
     ...(rpcBlocks === null ? [] : [`provider    ${rpcBlocks} blocks compared`]),
     `webhooks    ${webhooks.expected} must have been made: ${webhooks.delivered} delivered, ${webhooks.pending} pending, ${webhooks.dead} dead, ${webhooks.takenBack} taken back, ${webhooks.lost} lost`,
-    ...(webhooks.cut
-      ? ["            there are more than are held at once: narrow the window to judge the rest"]
-      : []),
     "",
-    problems.length === 0 ? "nothing is missing" : `${problems.length} problems`,
+    problems.length === 0
+      ? "nothing is missing"
+      : `${problems.length} ${problems.length === 1 ? "problem" : "problems"}`,
   ];
   const byCode = Map.groupBy(problems, ({ code }) => code);
   for (const [code, some] of byCode) {

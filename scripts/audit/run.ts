@@ -1,5 +1,5 @@
 import type { Rematcher } from "@ethhook/matcher/rematch";
-import { eventId, webhookId, type Delivery, type Finality } from "@ethhook/schemas";
+import { eventId, PipelineError, webhookId, type Delivery, type Finality } from "@ethhook/schemas";
 import type { Session } from "../replay/session.ts";
 import type { ClickHouseEvidence } from "./clickhouse-evidence.ts";
 import type { Evidence } from "./evidence.ts";
@@ -19,33 +19,40 @@ export interface LogsResult {
   readonly found: number;
   readonly problems: readonly Problem[];
   readonly expected: readonly Expected[];
-  /** True when there are more webhooks than are held; the rest was not judged. */
-  readonly cut: boolean;
 }
 
-/** Compares the window's logs with its ledger, and computes again what must have matched. */
+/**
+ * Compares the window's logs with its ledger, and computes again what must have matched.
+ * @throws PipelineError `AUDIT_IMPOSSIBLE` when that is more than is held: half a judgement would call the other half wrong.
+ */
 export async function auditLogs(
   window: Window,
-  evidence: Evidence,
-  rematcher: Rematcher,
+  evidence: Pick<Evidence, "logs">,
+  rematcher: Pick<Rematcher, "deliveriesOf">,
+  webhooksMax = expectedMax,
 ): Promise<LogsResult> {
   const check = createLogsCheck(window.records);
   const expected = new Map<string, Expected>();
-  let cut = false;
   for await (const some of evidence.logs(window)) {
     for (const placed of some) {
       if (!window.records.has(placed.log.sequence)) continue;
       check.add(placed.log);
-      if (expected.size >= expectedMax) {
-        cut = true;
-        continue;
-      }
       for (const delivery of await rematcher.deliveriesOf(placed.log, placed.partition)) {
         if (!expected.has(delivery.webhookId)) expected.set(delivery.webhookId, expectedOf(delivery, placed));
       }
+      if (expected.size > webhooksMax) tooMany(webhooksMax);
     }
   }
-  return { found: check.found(), problems: check.problems(), expected: [...expected.values()], cut };
+  return { found: check.found(), problems: check.problems(), expected: [...expected.values()] };
+}
+
+function tooMany(webhooksMax: number): never {
+  const most = webhooksMax.toLocaleString("en-US");
+  throw new PipelineError(
+    "AUDIT_IMPOSSIBLE",
+    "crash",
+    `the window has more than ${most} webhooks, which is what one audit holds: take a smaller one with --from and --to`,
+  );
 }
 
 function expectedOf(delivery: Delivery, { log, partition, offset }: PlacedLog): Expected {

@@ -3,8 +3,12 @@ import type { Chain } from "@ethhook/topology";
 
 /** What is wrong, in a word that programs can act on. */
 export const problemCodes = {
+  WINDOW_EMPTY: "nothing was audited",
+  BLOCK_MISSING: "a block that was asked for is not in the ledger",
+  LEDGER_STALE: "the ledger ends before the window does",
   LEDGER_HOLE: "sequences of the ledger are missing",
   LEDGER_BROKEN: "a block does not follow the one before it",
+  REMOVAL_DIFFERS: "a reorg took back other logs than the block was added with",
   LOGS_MISSING: "logs that the ledger counts are not in the topic",
   LOGS_DIFFER: "the logs are as many as the ledger counts, but not the same",
   CLICKHOUSE_LOGS_MISSING: "logs that the ledger counts are not in ClickHouse",
@@ -26,7 +30,7 @@ export interface Problem {
 /** The part of a chain's history that is audited. */
 export interface Window {
   readonly chain: Chain;
-  /** `added` and `removed` records of the window by sequence, ascending. */
+  /** `added` and `removed` records of the blocks that are asked for, by sequence, ascending. */
   readonly records: ReadonlyMap<number, Block>;
   /** Unix ms between which the broker got those records. */
   readonly fromMs: number;

@@ -1,47 +1,68 @@
 import { PipelineError, type Block } from "@ethhook/schemas";
 import type { Chain } from "@ethhook/topology";
-import { placeOf, planReplay } from "../replay/plan.ts";
+import { placeOf, planReplay, type PlanDeps } from "../replay/plan.ts";
 import type { Position } from "../replay/position.ts";
-import type { Session } from "../replay/session.ts";
+import { createStretch, type LedgerRecord } from "./stretch.ts";
 import type { Window } from "./types.ts";
 
 export interface ReadWindow {
   readonly window: Window;
   /** Every ledger record of the stretch, in order. */
   readonly ledger: readonly Block[];
+  /** The newest block that the ledger now has, in the window or after it; null for a chain without one. */
+  readonly newest: LedgerRecord | null;
 }
 
 /** Ledger records of one audit at most: a day of the fastest chain. */
 const recordsMax = 1_000_000;
+/** Records at a ledger's end among which its newest block is looked for: others are removals and finality. */
+const tailRecords = 500;
 
 /** Reads the ledger between two positions. */
 export async function readWindow(
   chain: Chain,
   from: Position,
   to: Position,
-  { topology, admin, reader }: Session,
+  { topology, admin, reader }: PlanDeps,
 ): Promise<ReadWindow> {
-  const topic = topology.blocks.name;
-  const request = { topic, from, to, partition: chain.ledgerPartition, chainId: chain.id };
+  const at = { topic: topology.blocks.name, partition: chain.ledgerPartition };
+  const request = { topic: at.topic, from, to, partition: at.partition, chainId: chain.id };
   const plan = await planReplay({ ...unasked, ...request }, { topology, admin, reader });
-  const span = plan[placeOf(topic, chain.ledgerPartition)];
-  const ledger: Block[] = [];
-  const records = new Map<number, Block>();
-  let [fromMs, toMs] = [Infinity, 0];
-  const at = { topic, partition: chain.ledgerPartition };
+  const span = plan[placeOf(at.topic, at.partition)];
+  const decoded = (value: Buffer | null): Block | null => {
+    const block = topology.blocks.message.decode(value);
+    return block.ok ? block.value : null;
+  };
+  const stretch = createStretch(from, to);
   for await (const some of span === undefined ? [] : reader.read(at, span.from, span.until)) {
     for (const { value, timestampMs } of some) {
-      const decoded = topology.blocks.message.decode(value);
-      if (!decoded.ok || !isWithin(decoded.value, from, to)) continue;
-      ledger.push(decoded.value);
-      if (ledger.length > recordsMax) tooLarge();
-      if (decoded.value.kind === "finalized") continue;
-      records.set(decoded.value.sequence, decoded.value);
-      fromMs = Math.min(fromMs, timestampMs);
-      toMs = Math.max(toMs, timestampMs);
+      const block = decoded(value);
+      if (block !== null) stretch.take({ block, timestampMs });
     }
+    if (stretch.size() > recordsMax) tooLarge();
+    if (stretch.isOver()) break;
   }
-  return { window: { chain, records, fromMs: records.size === 0 ? 0 : fromMs, toMs }, ledger };
+  const tail = (await reader.tail(at, tailRecords)).flatMap(({ value, timestampMs }) => {
+    const block = decoded(value);
+    return block === null ? [] : [{ block, timestampMs }];
+  });
+  const newest = tail.findLast(({ block }) => block.kind === "added") ?? null;
+  const ledger = stretch.records();
+  return {
+    window: windowOf(chain, ledger.filter(stretch.isAsked)),
+    ledger: ledger.map(({ block }) => block),
+    newest,
+  };
+}
+
+function windowOf(chain: Chain, asked: readonly LedgerRecord[]): Window {
+  let [fromMs, toMs] = [Infinity, 0];
+  for (const { timestampMs } of asked) {
+    fromMs = Math.min(fromMs, timestampMs);
+    toMs = Math.max(toMs, timestampMs);
+  }
+  const records = new Map(asked.map(({ block }) => [block.sequence, block]));
+  return { chain, records, fromMs: asked.length === 0 ? 0 : fromMs, toMs };
 }
 
 const unasked = {
@@ -53,12 +74,6 @@ const unasked = {
   ratePerSecond: null,
   leadMax: 0,
 } as const;
-
-/** By number where blocks are asked for; finality of older blocks belongs to the stretch, or it would have holes. */
-function isWithin({ kind, number }: Block, from: Position, to: Position): boolean {
-  if (kind === "finalized") return true;
-  return (from.kind !== "block" || number >= from.number) && (to.kind !== "block" || number <= to.number);
-}
 
 function tooLarge(): never {
   throw new PipelineError(

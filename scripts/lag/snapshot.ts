@@ -161,7 +161,7 @@ async function eligibleEnds(
     const tail = await ledgers.read(chain, nowMs);
     for (const finality of finalities) {
       const until = eligibleUntilMs(tail, chain, finality);
-      // Nothing of the tail is eligible: then nothing of the logs since is.
+      // The tail reaches back to the newest finality: without one, nothing that is kept is eligible.
       const offsets = until === null ? [] : await admin.offsetsAt(topic, until + 1);
       for (const { partition, offset } of offsets) ends.set(`${finality}:${topic}:${partition}`, offset);
     }

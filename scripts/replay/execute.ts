@@ -25,6 +25,7 @@ export async function executeReplay(
   const progress = createProgress(replay.plan, output, Date.now);
   const { deliveriesReplay } = session.topology;
   const wait = (ms: number) => pause(ms, signal);
+  const isCancelled = async () => (await session.store.get(replay.id)).status === "cancelled";
   const { candidates, close } = await candidatesOf(replay, replay.positions, session, {
     pause: wait,
     stopping: () => signal.aborted,
@@ -33,6 +34,7 @@ export async function executeReplay(
   const room = createLead(session.topology, session.admin, replay.request.leadMax, {
     pause: wait,
     stopping: () => signal.aborted,
+    isCancelled,
     onWaiting: (lead) => progress.waiting(`${lead} records are not yet taken by delivery (npm run lag)`),
   });
   try {
@@ -45,6 +47,7 @@ export async function executeReplay(
           ),
         ),
       room,
+      isCancelled,
       save: (state) => session.store.save(replay.id, state),
       now: Date.now,
       pause: wait,
@@ -80,6 +83,7 @@ export async function dryRun(
         for (const { endpointId } of deliveries) counts.set(endpointId, (counts.get(endpointId) ?? 0) + 1);
       },
       room: async () => undefined,
+      isCancelled: async () => false,
       save: async () => true,
       now: Date.now,
       pause: async () => undefined,

@@ -6,12 +6,18 @@ const pollMs = 250;
 /**
  * Keeps the number of records that wait in `deliveries.replay` bounded, so that a cancel takes effect soon and a replay
  * does not fill the topic ahead of the receivers. Looks at the broker only when the bound may have been reached.
+ * @returns a wait for room; it also ends when the replay is to stop, or was cancelled.
  */
 export function createLead(
   topology: Topology,
   admin: Pick<KafkaAdmin, "bounds" | "committedOffsets">,
   leadMax: number,
-  deps: { pause(ms: number): Promise<void>; stopping(): boolean; onWaiting(lead: number): void },
+  deps: {
+    pause(ms: number): Promise<void>;
+    stopping(): boolean;
+    isCancelled(): Promise<boolean>;
+    onWaiting(lead: number): void;
+  },
 ): (count: number) => Promise<void> {
   const topic = topology.deliveriesReplay.name;
   const group = topology.groups.find(({ topics }) => topics.includes(topic));
@@ -37,6 +43,7 @@ export function createLead(
       const lead = await measure();
       known = lead + count;
       if (known <= Math.max(leadMax, count)) return;
+      if (await deps.isCancelled()) return;
       deps.onWaiting(lead);
       await deps.pause(pollMs);
     }

@@ -1,6 +1,7 @@
 import type { KafkaAdmin, PartitionReader } from "@ethhook/kit";
 import { PipelineError } from "@ethhook/schemas";
 import type { Topology } from "@ethhook/topology";
+import { timeBeforeBlock } from "./ledger-time.ts";
 import type { Position } from "./position.ts";
 import type { ReplayRequest } from "./request.ts";
 
@@ -81,7 +82,7 @@ async function atTime(topic: string, ms: number, { admin }: PlanDeps): Promise<O
   return (partition) => offsets.get(partition);
 }
 
-/** When the ledger got a block, by bisection; null when the ledger does not reach back so far. */
+/** From when on the topics may hold something of a block; null when from their beginning. */
 async function timeOfBlock(
   number: number,
   { chainId }: ReplayRequest,
@@ -90,34 +91,7 @@ async function timeOfBlock(
   const chain = topology.chains.find(({ id }) => id === chainId);
   if (chain === undefined) refuse("a block belongs to one chain: name it with --chain");
   const at = { topic: topology.blocks.name, partition: chain.ledgerPartition };
-  const { start, end } = await reader.bounds(at);
-  let [low, high, found] = [start, end, null as number | null];
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    const entry = await ledgerEntry(topology, reader, at, middle, end);
-    if (entry === null || entry.number >= number) high = middle;
-    else {
-      found = entry.timestampMs;
-      low = middle + 1;
-    }
-  }
-  return found;
-}
-
-async function ledgerEntry(
-  topology: Topology,
-  reader: PartitionReader,
-  at: { topic: string; partition: number },
-  offset: number,
-  end: number,
-): Promise<{ number: number; timestampMs: number } | null> {
-  for await (const [record] of reader.read(at, offset, end, 1)) {
-    const decoded = topology.blocks.message.decode(record?.value ?? null);
-    return decoded.ok && record !== undefined
-      ? { number: decoded.value.number, timestampMs: record.timestampMs }
-      : null;
-  }
-  return null;
+  return timeBeforeBlock(number, at, { topology, reader });
 }
 
 function refuse(message: string): never {

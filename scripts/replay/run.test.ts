@@ -1,5 +1,7 @@
 import type { Delivery } from "@ethhook/schemas";
+import { builtInChains, createTopology } from "@ethhook/topology";
 import { expect, test } from "vitest";
+import { createLead } from "./lead.ts";
 import { createProgress, shareDone } from "./progress.ts";
 import { runReplay, type ReplayState, type RunDeps } from "./run.ts";
 import type { Candidate } from "./source.ts";
@@ -22,6 +24,7 @@ function stage(change: Partial<RunDeps> = {}) {
     already: new Set(),
     send: async (deliveries) => void sent.push(...deliveries.map(({ webhookId }) => webhookId)),
     room: async () => undefined,
+    isCancelled: async () => false,
     save: async (state) => {
       saved.push(state);
       return true;
@@ -70,11 +73,35 @@ test("what it sent before it was killed, and did not write down, counts as sent 
   expect([sent, state.sent, state.positions]).toEqual([idsOf(30, 100), 100, { [place]: 100 }]);
 });
 
-test("a replay that was cancelled meanwhile sends no more", async () => {
+test("a replay that was cancelled sends no more, also when that comes while it waits for room", async () => {
+  let isCancelled = false;
+  const room = async (): Promise<void> => void (isCancelled = sent.length >= 20);
+  const { deps, sent } = stage({ room, isCancelled: async () => isCancelled });
+  const { end, state } = await runReplay(candidates(0, 1_000), begin, 100, deps);
+  expect([end, sent, state.sent]).toEqual(["cancelled", idsOf(0, 20), 20]);
+});
+
+test("a replay that is cancelled after its last webhook ends as cancelled", async () => {
   const { deps, sent } = stage({ save: async () => false });
-  const { end } = await runReplay(candidates(0, 1_000), begin, 100, deps);
-  expect(end).toBe("cancelled");
-  expect(sent.length).toBeLessThan(100);
+  const { end } = await runReplay(candidates(0, 10), begin, null, deps);
+  expect([end, sent.length]).toEqual(["cancelled", 10]);
+});
+
+test("with delivery down, the wait for room ends with a cancel", async () => {
+  const topology = createTopology(builtInChains);
+  const waits: number[] = [];
+  const admin = {
+    bounds: async () => [{ partition: 0, start: 0, end: 50 }],
+    committedOffsets: async () => [],
+  };
+  const room = createLead(topology, admin, 10, {
+    pause: async () => undefined,
+    stopping: () => false,
+    isCancelled: async () => waits.length === 3,
+    onWaiting: (lead) => void waits.push(lead),
+  });
+  await room(1);
+  expect(waits).toEqual([50, 50, 50]);
 });
 
 test("progress is a bar on a terminal, with what was sent, the rate and the time left", () => {

@@ -19,8 +19,10 @@ export interface RunDeps {
   readonly already: ReadonlySet<string>;
   /** Resolves once the broker holds them. A dry run only counts. */
   send(deliveries: readonly Delivery[]): Promise<void>;
-  /** Resolves when few enough wait in the topic, or at once. */
+  /** Resolves when few enough wait in the topic, or at once; also when the replay ends meanwhile. */
   room(sent: number): Promise<void>;
+  /** Asked before each sending: after a cancel nothing more is sent. */
+  isCancelled(): Promise<boolean>;
   /** Writes the state down. False: the replay was cancelled meanwhile. */
   save(state: ReplayState): Promise<boolean>;
   now(): number;
@@ -57,6 +59,7 @@ export async function runReplay(
         if (waitMs > 0) await deps.pause(waitMs);
         await deps.room(chunk.deliveries.length);
         if (deps.stopping()) break;
+        if (await deps.isCancelled()) return { end: "cancelled", state: state() };
         await deps.send(chunk.deliveries);
       }
       for (const { place, offset } of chunk.candidates) positions[place] = offset + 1;

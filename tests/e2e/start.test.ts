@@ -1,6 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { createServer } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { lastJson, startNpm, type NpmProcess } from "../support/npm-process.ts";
+import { until } from "../support/until.ts";
 
 const running: NpmProcess[] = [];
 afterEach(async () => {
@@ -10,7 +12,7 @@ afterEach(async () => {
 /** Free ports for everything: other tests, or a person's own session, may have the usual ones. */
 const freePorts = Object.fromEntries(
   ["KAFKA", "POSTGRES", "CLICKHOUSE", "CLICKHOUSE_NATIVE", "ETHEREUM", "ARBITRUM", "OPTIMISM", "BASE"]
-    .concat(["API", "INGESTOR", "MATCHER", "DELIVERY"])
+    .concat(["API", "INGESTOR", "MATCHER", "DELIVERY", "LAG", "PROMETHEUS"])
     .map((name) => [`${name}_PORT`, "0"]),
 );
 
@@ -18,6 +20,25 @@ function npmStart(args: readonly string[], env: Record<string, string> = {}): Np
   const started = startNpm(["start", "--", ...args], { ...freePorts, ...env });
   running.push(started);
   return started;
+}
+
+/** Where the machine has one, a session runs with it at little cost. */
+const hasPrometheus = !spawnSync("prometheus", ["--version"]).error;
+
+/** Resolves when the session's Prometheus has scraped every service and the lag. */
+async function everyTargetIsUp({ said, hasSaid }: NpmProcess): Promise<void> {
+  const told = /Prometheus: (\S+)\/targets/;
+  await hasSaid(told);
+  const url = told.exec(said.stdout + said.stderr)?.[1];
+  const health = async (): Promise<readonly string[]> => {
+    const answer = await fetch(`${url}/api/v1/targets`);
+    const { data } = (await answer.json()) as {
+      data: { activeTargets: readonly { labels: { job: string }; health: string }[] };
+    };
+    return data.activeTargets.map(({ labels, health }) => `${labels.job} ${health}`).toSorted();
+  };
+  const wanted = ["api up", "delivery up", "ingestor up", "lag up", "matcher up"];
+  await until("every target", health, (found) => found.join() === wanted.join());
 }
 
 interface Result {
@@ -56,8 +77,10 @@ test("15 seconds deliver on all four chains, tell so in JSON, and leave no proce
 });
 
 test("a service that is killed is started again; an engine that is killed ends the session with a sentence, and nothing is left", async () => {
-  const { done, said, left, hasSaid } = npmStart(["--json"]);
+  const session = npmStart(hasPrometheus ? ["--json", "--prometheus"] : ["--json"]);
+  const { done, said, left, hasSaid } = session;
   await hasSaid(/[1-9]\d* delivered/);
+  if (hasPrometheus) await everyTargetIsUp(session);
   const kill = (command: string): void => {
     const victim = left().find((one) => one.command.includes(command));
     process.kill(victim?.pid ?? 0, "SIGKILL");

@@ -1,5 +1,3 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { createClient, type ClickHouseClient } from "@clickhouse/client";
 import { startClickHouse, type ClickHouseEngine } from "@ethhook/infra";
 import { logsDigest, type Log } from "@ethhook/schemas";
@@ -10,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { runCommand } from "../support/command.ts";
 import { startDeliveryStage, type DeliveryStage } from "../support/delivery-stage.ts";
 import { addressOf, hashOf, sampleBlock, sampleLog } from "../support/messages.ts";
+import { startReceiptsProvider } from "../support/receipts-provider.ts";
 import { startServiceProcess, type ServiceProcess } from "../support/service-process.ts";
 import { startTestReceiver, status, type TestReceiver } from "../support/test-receiver.ts";
 import { until } from "../support/until.ts";
@@ -24,7 +23,11 @@ let db: ClickHouseClient;
 let matcher: ServiceProcess;
 let delivery: ServiceProcess;
 let endpointId: string;
+/** Of the newest ledger record; the hash of each standing block by its number, which is another one. */
 let sequence = 0;
+const hashes = [hashOf(0)];
+/** Blocks that stand on a final one. */
+const finalityDepth = 2;
 
 beforeAll(async () => {
   [stage, receiver, clickhouse] = await Promise.all([
@@ -76,34 +79,42 @@ async function audit(...args: readonly string[]): Promise<Report & { readonly co
   expect(stderr).toBe("");
   return { ...(JSON.parse(stdout) as Report), code };
 }
+/** Of the newest block. */
+const newest = (): number => hashes.length - 1;
 /** The window of one block. */
-const only = (number: number) => ["--no-clickhouse", "--from", `block:${number}`, "--to", `block:${number}`];
+const only = (block: number) => ["--no-clickhouse", "--from", `block:${block}`, "--to", `block:${block}`];
 
-/** Publishes the next block: three logs, two of the watched contract, and its ledger record. `lose` leaves one log out. */
+/**
+ * Publishes the next block: three logs, two of the watched contract, its ledger record, and that an older block is final.
+ * `lose` leaves one log out.
+ */
 async function publish(lose?: number): Promise<readonly Log[]> {
   sequence += 1;
-  const at = { chainId, blockNumber: sequence, blockHash: hashOf(sequence), sequence };
+  const [number, hash, parentHash] = [hashes.length, hashOf(sequence), hashes.at(-1)!];
+  hashes.push(hash);
+  const at = { chainId, blockNumber: number, blockHash: hash, sequence };
   const logs = [contract, addressOf(0xb0), contract].map((address, logIndex) =>
     sampleLog({ ...at, address, logIndex }),
   );
   const producer = stage.kafka.producer();
   await producer.start();
-  const block = {
-    chainId,
-    number: sequence,
-    sequence,
-    hash: hashOf(sequence),
-    parentHash: hashOf(sequence - 1),
-  };
+  const block = { chainId, number, sequence, hash, parentHash };
   await producer.send([
     ...logs
       .filter(({ logIndex }) => logIndex !== lose)
       .map((log) => toRecord(topology.logs.of(chainId), log)),
     toRecord(topology.blocks, sampleBlock({ ...block, logCount: 3, digest: logsDigest(logs) })),
   ]);
+  if (number > finalityDepth) {
+    sequence += 1;
+    const final = number - finalityDepth;
+    const record = { chainId, kind: "finalized" as const, number: final, hash: hashes[final]!, sequence };
+    await producer.send([toRecord(topology.blocks, sampleBlock({ ...record, logCount: 0 }))]);
+  }
   await producer.stop();
   return logs;
 }
+const sequenceOf = (logs: readonly Log[]): number => logs[0]!.sequence;
 const postsOf = (count: number) =>
   until(
     "the webhooks",
@@ -158,12 +169,12 @@ test("a window in which every log was told is proven, from the topics and from C
 });
 
 test("a log that was never written is named by block and index", async () => {
-  await publish(1);
-  const report = await audit(...only(sequence));
+  const logs = await publish(1);
+  const report = await audit(...only(newest()));
   expect(report.code).toBe(2);
   expect(report.problems).toContainEqual({
     code: "LOGS_MISSING",
-    at: `block ${sequence} (sequence ${sequence})`,
+    at: `block ${newest()} (sequence ${sequenceOf(logs)})`,
     detail: "2 of 3 logs; missing log index 1",
   });
 });
@@ -173,10 +184,10 @@ test("offsets that a matcher skipped are named by the webhooks that were not mad
   const logs = await publish();
   await skip("matcher.latest", topology.logs.of(chainId).name);
   matcher = await startServiceProcess("matcher", { ...stage.env });
-  const report = await audit(...only(sequence));
+  const report = await audit(...only(newest()));
   expect(report.code).toBe(2);
   expect(report.problems.map(({ code }) => code)).toEqual(["MATCH_MISSING", "MATCH_MISSING"]);
-  expect(report.problems[0]?.at).toContain(`for ${endpointId}, sequence ${logs[0]?.sequence}`);
+  expect(report.problems[0]?.at).toContain(`for ${endpointId}, sequence ${sequenceOf(logs)}`);
 });
 
 test("webhooks that delivery skipped are named by their place", async () => {
@@ -188,7 +199,7 @@ test("webhooks that delivery skipped are named by their place", async () => {
   await until("the matches", made, (n) => n >= before && n >= 14);
   await skip("delivery", "deliveries");
   delivery = await stage.deliveryProcess();
-  const report = await audit(...only(sequence));
+  const report = await audit(...only(newest()));
   expect(report.code).toBe(2);
   expect(report.problems.map(({ code }) => code)).toEqual(["NEVER_ATTEMPTED", "NEVER_ATTEMPTED"]);
   expect(report.problems[0]?.detail).toMatch(/^deliveries:\d+@\d+: behind/);
@@ -202,9 +213,9 @@ test("a webhook that waits is pending; when its row is lost, it is named", async
     () => stage.parkedRows(),
     (n) => n === 2,
   );
-  expect(await audit(...only(sequence))).toMatchObject({ code: 0, webhooks: { pending: 2, lost: 0 } });
+  expect(await audit(...only(newest()))).toMatchObject({ code: 0, webhooks: { pending: 2, lost: 0 } });
   await stage.db.query("DELETE FROM parked_deliveries");
-  const report = await settled(...only(sequence));
+  const report = await settled(...only(newest()));
   expect(report.code).toBe(2);
   expect(report.problems.map(({ code }) => code)).toEqual(["NOT_DELIVERED", "NOT_DELIVERED"]);
   receiver.answer("/audited", status(200));
@@ -212,8 +223,8 @@ test("a webhook that waits is pending; when its row is lost, it is named", async
 
 test("an attempt and a log that ClickHouse lost are named", async () => {
   const logs = await publish();
-  await settled(...only(sequence));
-  const where = `chain_id = ${chainId} AND block_number = ${sequence}`;
+  await settled(...only(newest()));
+  const where = `chain_id = ${chainId} AND block_number = ${newest()}`;
   await until(
     "the log in ClickHouse",
     () => count(`SELECT count() AS n FROM logs FINAL WHERE ${where}`),
@@ -221,14 +232,14 @@ test("an attempt and a log that ClickHouse lost are named", async () => {
   );
   await until(
     "the attempts in ClickHouse",
-    () => count(`SELECT count() AS n FROM attempts WHERE event_id LIKE '%${hashOf(sequence)}%'`),
+    () => count(`SELECT count() AS n FROM attempts WHERE event_id LIKE '%${hashes.at(-1)}%'`),
     (n) => n === 2,
   );
   await db.command({ query: `DELETE FROM logs WHERE ${where} AND log_index = 1` });
   await db.command({
-    query: `DELETE FROM attempts WHERE block_hash = unhex('${hashOf(sequence).slice(2)}') AND log_index = 2`,
+    query: `DELETE FROM attempts WHERE block_hash = unhex('${hashes.at(-1)!.slice(2)}') AND log_index = 2`,
   });
-  const report = await audit("--evidence", "clickhouse", ...only(sequence));
+  const report = await audit("--evidence", "clickhouse", ...only(newest()));
   expect(report.code).toBe(2);
   expect(report.problems.map(({ code }) => code).toSorted()).toEqual(["LOGS_MISSING", "NEVER_ATTEMPTED"]);
   expect(logs).toHaveLength(3);
@@ -236,12 +247,13 @@ test("an attempt and a log that ClickHouse lost are named", async () => {
 
 test("a block that a reorg took back is told of to whom its log was told, and is whole", async () => {
   const logs = await publish();
-  await settled(...only(sequence));
-  const gone = sequence;
+  await settled(...only(newest()));
+  const gone = newest();
+  const hash = hashes.pop()!;
   sequence += 1;
   const producer = stage.kafka.producer();
   await producer.start();
-  const removed = { kind: "removed" as const, sequence, addedSequence: gone };
+  const removed = { kind: "removed" as const, sequence, addedSequence: sequenceOf(logs) };
   await producer.send([
     ...logs.map((log) => toRecord(topology.logs.of(chainId), { ...log, ...removed })),
     toRecord(
@@ -250,8 +262,8 @@ test("a block that a reorg took back is told of to whom its log was told, and is
         chainId,
         ...removed,
         number: gone,
-        hash: hashOf(gone),
-        parentHash: hashOf(gone - 1),
+        hash,
+        parentHash: hashes.at(-1)!,
         logCount: 3,
         digest: logsDigest(logs),
       }),
@@ -272,45 +284,50 @@ test("a block that a reorg took back is told of to whom its log was told, and is
 
 test("a provider that has other logs of a block is a difference", async () => {
   const logs = await publish();
-  const provider = await startProvider(logs);
-  expect(await audit(...only(sequence), "--rpc", provider.url)).toMatchObject({ code: 0, rpcBlocks: 1 });
+  const provider = await startReceiptsProvider(chainId, logs);
+  expect(await audit(...only(newest()), "--rpc", provider.url)).toMatchObject({ code: 0, rpcBlocks: 1 });
   provider.set(logs.slice(1));
-  const report = await audit(...only(sequence), "--rpc", provider.url);
+  const report = await audit(...only(newest()), "--rpc", provider.url);
   expect(report.problems).toEqual([
     {
       code: "RPC_DIFFERS",
-      at: `block ${sequence} (sequence ${sequence})`,
+      at: `block ${newest()} (sequence ${sequenceOf(logs)})`,
       detail: "2 logs at the provider, 3 in the ledger",
     },
   ]);
-  provider.server.close();
+  provider.close();
+});
+
+test("a stretch of blocks is whole although others became final or were taken back meanwhile", async () => {
+  const first = newest() + 1;
+  for (let n = 0; n < 4; n++) await publish();
+  const blocks = ["--no-clickhouse", "--from", `block:${first}`, "--to", `block:${first + 2}`];
+  expect(await settled(...blocks)).toMatchObject({
+    code: 0,
+    window: { blocks: 3, removed: 0 },
+    logs: { counted: 9, found: 9 },
+    problems: [],
+  });
+});
+
+test("a block that the ledger does not have yet is missing, and a window without a block proves nothing", async () => {
+  const next = newest() + 1;
+  const missing = { code: "BLOCK_MISSING", at: `block ${next}` };
+  expect(
+    await audit("--no-clickhouse", "--from", `block:${newest()}`, "--to", `block:${next}`),
+  ).toMatchObject({
+    code: 2,
+    window: { blocks: 1 },
+    problems: [{ ...missing, detail: `the ledger of base does not have it; its newest is ${newest()}` }],
+  });
+  expect(await audit(...only(next))).toMatchObject({ code: 2, evidence: "ledger", problems: [missing] });
+  expect(await audit("--from", "2020-01-01", "--to", "2020-01-02")).toMatchObject({
+    code: 2,
+    problems: [{ code: "WINDOW_EMPTY" }],
+  });
 });
 
 async function count(query: string): Promise<number> {
   const answer = await db.query({ query, format: "JSONEachRow" });
   return Number((await answer.json<{ n: number }>())[0]?.n);
-}
-
-/** A node that knows one block. */
-async function startProvider(
-  logs: readonly Log[],
-): Promise<{ url: string; server: Server; set(now: readonly Log[]): void }> {
-  let present = logs;
-  const server = createServer((request, response) => {
-    request.resume();
-    request.on("end", () => {
-      const result = [
-        { logs: present.map((log) => ({ ...log, logIndex: `0x${log.logIndex.toString(16)}` })) },
-      ];
-      response.end(JSON.stringify({ jsonrpc: "2.0", id: 1, result }));
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    server,
-    set: (now) => {
-      present = now;
-    },
-  };
 }

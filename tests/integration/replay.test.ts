@@ -118,7 +118,7 @@ test("a replay that is killed goes on where it was: nothing is left out, nothing
 
 test("only one process runs a replay, another one may cancel it", async () => {
   const { endpoint } = await delivered("/cancelled", 100);
-  const running = startCommand("replay", ["--endpoint", endpoint.id, "--rate", "10/s"], stage.env);
+  const running = startCommand("replay", ["--endpoint", endpoint.id, "--rate", "2/s"], stage.env);
   await until(
     "the beginning",
     async () => postsOf("/cancelled", "replay").length,
