@@ -81,7 +81,7 @@ export const ingestorMetrics = {
   },
   ethhook_ingestor_block_checks_total: {
     type: "counter",
-    help: "Checks of a block's logs: passed, failed, or failed while only observed.",
+    help: "Checks of a block and its logs: passed, failed, or failed while only observed; admitted: its header fails at every provider alike, so its block is published with proof none.",
     labels: ["chain", "provider", "check", "outcome"],
   },
 } as const satisfies MetricCatalogue;
