@@ -60,6 +60,7 @@ export const faultNames = [
   "transaction: left open",
   "transaction: aborted by the broker",
   "transaction: committed, answer lost",
+  "transaction: committed, visible later",
 ] as const;
 export type FaultName = (typeof faultNames)[number];
 

@@ -71,6 +71,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<O
       onTransaction: () => (isStorm ? doubt() : undefined),
       // Only a planted bug sends without a transaction.
       onSend: () => (isStorm && doubt() ? "unknown" : undefined),
+      onMarker: () => (isStorm && chance.hits(scenario.lateMarkerRate) ? lateMarker() : undefined),
     },
   });
 
@@ -87,6 +88,12 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<O
     const fault = chance.pick(["lost", "open", "aborted", "committed"] as const);
     count(tally, doubts[fault]);
     return fault;
+  }
+
+  /** A partition's leader is slow: what is committed and acknowledged is not read there yet. */
+  function lateMarker(): Promise<void> {
+    count(tally, "transaction: committed, visible later");
+    return time.sleep(chance.between(1, 3_000));
   }
 
   const shared = { world, chance, tally, now: time.now, isStorm: () => isStorm };

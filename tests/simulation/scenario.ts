@@ -37,6 +37,8 @@ export interface Scenario {
   readonly killEveryMs: number;
   /** Share of transactions that end in doubt. */
   readonly doubtRate: number;
+  /** Share of the partitions of a transaction that show it later than it is acknowledged. */
+  readonly lateMarkerRate: number;
 }
 
 const firstNumber = 100;
@@ -71,6 +73,7 @@ export function makeScenario(seed: number): { readonly scenario: Scenario; reado
     reorgRate: chance.pick([0, 0.05, 0.15]),
     killEveryMs: chance.pick([8_000, 20_000, 60_000]),
     doubtRate: chance.pick([0, 0.05, 0.2]),
+    lateMarkerRate: chance.pick([0, 0.02, 0.2]),
   };
   return { scenario: { ...scenario, stormMs: scenario.chain.blockTimeMs * chance.between(20, 40) }, chance };
 }
