@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { TransactionalProducer } from "@ethhook/kit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type BrokerBench, brokers, numbered, range, startMemoryBench } from "../support/kafka-bench.ts";
@@ -11,7 +10,7 @@ const late = {
   start: () => startMemoryBench({ onMarker: () => turns(200) }),
 };
 const turns = async (count: number): Promise<void> => {
-  for (let n = 0; n < count; n++) await nextTurn();
+  for (let n = 0; n < count; n++) await new Promise((resolve) => setImmediate(resolve));
 };
 
 describe.each([...brokers, late])("$name", ({ start }) => {

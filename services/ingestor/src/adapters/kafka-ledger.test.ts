@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { createMemoryBroker } from "@ethhook/kit/testing";
 import { type Block, logsDigest } from "@ethhook/schemas";
 import { builtInChains, createTopology } from "@ethhook/topology";
@@ -28,7 +27,7 @@ function setUp() {
 }
 
 async function turns(count: number): Promise<void> {
-  for (let n = 0; n < count; n++) await nextTurn();
+  for (let n = 0; n < count; n++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 function entryOf(sequence: number, logCount: number, refused: readonly ChainLog[] = []): LedgerEntry {
