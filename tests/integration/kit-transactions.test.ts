@@ -1,10 +1,19 @@
 import { randomUUID } from "node:crypto";
 import type { TransactionalProducer } from "@ethhook/kit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type BrokerBench, brokers, numbered, range } from "../support/kafka-bench.ts";
+import { type BrokerBench, brokers, numbered, range, startMemoryBench } from "../support/kafka-bench.ts";
 import { until } from "../support/until.ts";
 
-describe.each(brokers)("$name", ({ start }) => {
+/** As a broker whose partitions have slow leaders: a commit is acknowledged long before it can be read. */
+const late = {
+  name: "the broker in memory, its markers late",
+  start: () => startMemoryBench({ onMarker: () => turns(200) }),
+};
+const turns = async (count: number): Promise<void> => {
+  for (let n = 0; n < count; n++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+describe.each([...brokers, late])("$name", ({ start }) => {
   let bench: BrokerBench;
   beforeAll(async () => {
     bench = await start();
@@ -17,6 +26,11 @@ describe.each(brokers)("$name", ({ start }) => {
     bench.cleanup(() => producer.stop());
     await producer.start();
     return producer;
+  }
+
+  /** Nobody becomes the holder of an id before all that was acknowledged under it can be read. */
+  async function shown(id: string): Promise<void> {
+    await started(id);
   }
 
   async function committed(topic: string): Promise<number[]> {
@@ -48,11 +62,13 @@ describe.each(brokers)("$name", ({ start }) => {
 
   test("partitions that were expected may get no record, and records may go where none was expected", async () => {
     const topic = await bench.newTopic(4);
-    const producer = await started(randomUUID());
+    const id = randomUUID();
+    const producer = await started(id);
     for (const expected of [[1, 2, 3], [0], []]) {
       const at = expected.map((partition) => ({ topic, partition }));
       await producer.transact([{ ...numbered(topic, 0, 1)[0]!, partition: 0 }], at);
     }
+    await shown(id);
     expect(await committed(topic)).toEqual([0, 0, 0]);
     const reader = bench.kafka.reader();
     for (const partition of [1, 2, 3]) expect(await reader.tail({ topic, partition }, 1)).toEqual([]);
@@ -81,6 +97,7 @@ describe.each(brokers)("$name", ({ start }) => {
     await expect(old.transact(numbered(topic, 101, 102))).rejects.toMatchObject({
       code: "TRANSACTION_UNKNOWN",
     });
+    await shown(id);
     expect(await committed(topic)).toEqual([0, 1]);
   });
 
@@ -120,6 +137,22 @@ describe.each(brokers)("$name", ({ start }) => {
     expect(await committed(topic)).toEqual([...tail, 5_000]);
   });
 
+  test("a new holder of the id reads all that was acknowledged, in every partition", async () => {
+    const topic = await bench.newTopic(12);
+    const id = randomUUID();
+    for (const round of range(0, 10)) {
+      const producer = await started(id);
+      await producer.transact(numbered(topic, round * 100, round * 100 + 100));
+      await shown(id);
+      const reader = bench.kafka.reader();
+      const counts = range(0, 12).map(
+        async (partition) => (await reader.tail({ topic, partition }, 9_999)).length,
+      );
+      expect((await Promise.all(counts)).reduce((sum, count) => sum + count, 0)).toBe((round + 1) * 100);
+      await reader.close();
+    }
+  });
+
   test("a transaction that fails is not seen, and its producer is dead", async () => {
     const topic = await bench.newTopic(1);
     const producer = await started(randomUUID());
@@ -141,8 +174,10 @@ describe.each(brokers)("$name", ({ start }) => {
 
   test("the tail is the last committed records, whatever markers stand between them", async () => {
     const topic = await bench.newTopic(1);
-    const producer = await started(randomUUID());
+    const id = randomUUID();
+    const producer = await started(id);
     for (const value of range(0, 40)) await producer.transact(numbered(topic, value, value + 1));
+    await shown(id);
     const values = async (count: number) =>
       (await bench.kafka.readTail({ topic, partition: 0 }, count)).map((record) => Number(record.value));
     expect(await values(3)).toEqual([37, 38, 39]);

@@ -5,6 +5,7 @@ export const faultNames = [
   "reorg: deep",
   "reorg: below finalized",
   "reorg: A→B→A",
+  "chain: a fork adds a field to the header",
   // What a node believes.
   "node: wrong fork for a while",
   "node: lags behind the head",
@@ -60,6 +61,7 @@ export const faultNames = [
   "transaction: left open",
   "transaction: aborted by the broker",
   "transaction: committed, answer lost",
+  "transaction: committed, visible later",
 ] as const;
 export type FaultName = (typeof faultNames)[number];
 

@@ -15,10 +15,13 @@ export interface Expected {
   readonly startBlock: number | null;
   /** The ledger must say that the chain is final up to here, unless it begins above. */
   readonly finalNumber: number;
+  /** From here on nothing proves a header; null: all are proven. */
+  readonly forkNumber: number | null;
 }
 
 /** Everything that is wrong with what was published, in words; empty if nothing is. */
-export function violationsOf(world: World, topics: Topics, { startBlock, finalNumber }: Expected): string[] {
+export function violationsOf(world: World, topics: Topics, expected: Expected): string[] {
+  const { startBlock, finalNumber, forkNumber } = expected;
   const ledger = topics.blocks.map((record) => read<Block>(blockCodec.decode(record.value)));
   const logs = topics.logs.map((record) => ({
     ...read<Log>(logCodec.decode(record.value)),
@@ -29,6 +32,7 @@ export function violationsOf(world: World, topics: Topics, { startBlock, finalNu
     ...sequenceViolations(ledger),
     ...chainViolations(ledger, world, startBlock),
     ...finalityViolations(ledger, finalNumber),
+    ...ledger.flatMap((block) => proofViolations(block, forkNumber)),
     ...ledger.flatMap((block) => bodyViolations(block, bySequence.get(block.sequence) ?? [], world)),
     ...strayViolations(ledger, bySequence),
     ...orderViolations(logs),
@@ -85,6 +89,13 @@ function finalityViolations(ledger: readonly Block[], finalNumber: number): stri
   const last = ledger.findLast(({ kind }) => kind === "finalized");
   if (lowest > finalNumber || (last?.number ?? -1) >= finalNumber) return [];
   return [`is final up to ${last?.number ?? "nothing"}, the chain long since up to ${finalNumber}`];
+}
+
+/** Nothing is said to be proven by a header that is not, and nothing goes unproven that could be proven. */
+function proofViolations(block: Block, forkNumber: number | null): string[] {
+  const isProvable = forkNumber === null || block.number < forkNumber;
+  if (block.kind !== "added" || (block.proof !== "none") === isProvable) return [];
+  return [`${named(block)} has proof ${block.proof}, the fork is at ${forkNumber ?? "no block"}`];
 }
 
 /** A record's logs are the block's, all of them; the ledger says how many and which. */

@@ -92,7 +92,7 @@ function settingsOf(scenario: Scenario, sabotage: Sabotage | undefined): ChainSe
     requestsPerSecond,
     fetchAhead,
     checks: {
-      "header-hash": scenario.enforcesHeaderHash ? "enforce" : "off",
+      "header-hash": scenario.headerHash,
       "receipts-root": proof === "receipts" ? "enforce" : "off",
       ...(sabotage === "publishes without proof" ? { bloom: "off" } : {}),
     },

@@ -62,6 +62,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<O
   let isStorm = true;
   const world = await createWorld({ ...scenario, chance, withReceiptsRoot: scenario.proof === "receipts" });
   await world.grow(scenario.history);
+  if (scenario.forkNumber !== null) count(tally, "chain: a fork adds a field to the header");
   const running = new Map<number, SimProcess>();
   const broker = createMemoryBroker({
     topics: Object.fromEntries(topology.topics.map(({ name, partitions }) => [name, partitions])),
@@ -71,6 +72,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<O
       onTransaction: () => (isStorm ? doubt() : undefined),
       // Only a planted bug sends without a transaction.
       onSend: () => (isStorm && doubt() ? "unknown" : undefined),
+      onMarker: () => (isStorm && chance.hits(scenario.lateMarkerRate) ? lateMarker() : undefined),
     },
   });
 
@@ -89,12 +91,18 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<O
     return fault;
   }
 
+  /** A partition's leader is slow: what is committed and acknowledged is not read there yet. */
+  function lateMarker(): Promise<void> {
+    count(tally, "transaction: committed, visible later");
+    return time.sleep(chance.between(1, 3_000));
+  }
+
   const shared = { world, chance, tally, now: time.now, isStorm: () => isStorm };
   const nodes = scenario.nodes.map((profile) =>
     createNode(options.sabotage === "nobody tells the truth" ? { ...profile, liesForEver: true } : profile, {
       ...shared,
       chainId: scenario.chain.id,
-      liesAboutBlooms: scenario.enforcesHeaderHash,
+      liesAboutBlooms: scenario.headerHash !== "off",
     }),
   );
   const byName = new Map(nodes.map((node) => [node.profile.name, node]));
@@ -134,7 +142,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<O
   };
   for (const { partition, value } of [...topics.blocks, ...topics.logs])
     trace.update(`${partition} ${String(value)}\n`);
-  const { startBlock } = scenario;
+  const { startBlock, forkNumber } = scenario;
   return {
     seed,
     tally,
@@ -142,7 +150,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<O
     blocks: topics.blocks.length,
     logs: topics.logs.length,
     virtualMs: time.now() - startMs,
-    violations: [...alarms, ...violationsOf(world, topics, { startBlock, finalNumber })],
+    violations: [...alarms, ...violationsOf(world, topics, { startBlock, finalNumber, forkNumber })],
   };
 }
 

@@ -24,7 +24,9 @@ export interface Scenario {
   readonly logsMax: number;
   readonly startBlock: number | null;
   readonly proof: "bloom" | "receipts";
-  readonly enforcesHeaderHash: boolean;
+  readonly headerHash: "enforce" | "proven" | "off";
+  /** From this block on, headers have a field that the ingestor does not know; null: they never do. */
+  readonly forkNumber: number | null;
   readonly requestsPerSecond: number | null;
   readonly fetchAhead: number;
   readonly nodes: readonly NodeProfile[];
@@ -37,6 +39,8 @@ export interface Scenario {
   readonly killEveryMs: number;
   /** Share of transactions that end in doubt. */
   readonly doubtRate: number;
+  /** Share of the partitions of a transaction that show it later than it is acknowledged. */
+  readonly lateMarkerRate: number;
 }
 
 const firstNumber = 100;
@@ -46,6 +50,7 @@ export function makeScenario(seed: number): { readonly scenario: Scenario; reado
   const history = chance.pick([0, 3, 30, 60]);
   const finalDepth = chance.between(4, 12);
   const proof = chance.hits(0.15) ? "receipts" : "bloom";
+  const headerHash = chance.pick(["enforce", "proven", "off"] as const);
   const scenario: Scenario = {
     seed,
     chain: {
@@ -62,7 +67,9 @@ export function makeScenario(seed: number): { readonly scenario: Scenario; reado
     logsMax: chance.pick([2, 4, 9]),
     startBlock: chance.hits(0.4) ? firstNumber + chance.between(0, history) : null,
     proof,
-    enforcesHeaderHash: chance.hits(0.3),
+    headerHash,
+    forkNumber:
+      headerHash === "proven" && chance.hits(0.5) ? firstNumber + history + chance.between(2, 20) : null,
     requestsPerSecond: chance.hits(0.1) ? chance.between(1, 30) : null,
     fetchAhead: chance.pick([1, 3, 8]),
     nodes: makeNodes(chance),
@@ -71,6 +78,7 @@ export function makeScenario(seed: number): { readonly scenario: Scenario; reado
     reorgRate: chance.pick([0, 0.05, 0.15]),
     killEveryMs: chance.pick([8_000, 20_000, 60_000]),
     doubtRate: chance.pick([0, 0.05, 0.2]),
+    lateMarkerRate: chance.pick([0, 0.02, 0.2]),
   };
   return { scenario: { ...scenario, stormMs: scenario.chain.blockTimeMs * chance.between(20, 40) }, chance };
 }

@@ -35,6 +35,8 @@ export interface WorldOptions {
   /** Blocks on top of a block that make it final. */
   readonly finalDepth: number;
   readonly logsMax: number;
+  /** The first block whose header has a field more. */
+  readonly forkNumber: number | null;
   /** Computes true receipt roots, at some cost. */
   readonly withReceiptsRoot: boolean;
 }
@@ -68,6 +70,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       transactions: inTransactions(logsOf(number)),
       salt: String(made),
       withReceiptsRoot: options.withReceiptsRoot,
+      isForked: options.forkNumber !== null && number >= options.forkNumber,
     });
     const logs = recorded.receipts.flatMap((receipt) => receipt.logs);
     const block = { number, hash: recorded.block.hash, parent, recorded, logs };

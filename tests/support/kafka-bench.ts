@@ -11,7 +11,7 @@ import {
   type KafkaClient,
   type OutRecord,
 } from "@ethhook/kit";
-import { createMemoryBroker } from "@ethhook/kit/testing";
+import { createMemoryBroker, type Faults } from "@ethhook/kit/testing";
 
 export const testLogger = createLogger({ name: "test", level: process.env["TEST_LOG_LEVEL"] ?? "silent" });
 
@@ -97,8 +97,8 @@ export async function startKafkaBench(): Promise<KafkaBench> {
   };
 }
 
-export async function startMemoryBench(): Promise<BrokerBench> {
-  const broker = createMemoryBroker();
+export async function startMemoryBench(faults: Faults = {}): Promise<BrokerBench> {
+  const broker = createMemoryBroker({ faults });
   const sizes = new Map<string, number>();
   const committed = async (groupId: string, topic: string, partition: number): Promise<number | null> =>
     broker.group(groupId).committed({ topic, partition }) ?? null;

@@ -24,6 +24,8 @@ export interface SyntheticBlock {
   readonly salt?: string;
   /** False leaves receiptsRoot made up: it costs the most. */
   readonly withReceiptsRoot?: boolean;
+  /** Its header has a field more than any that we know of. */
+  readonly isForked?: boolean;
 }
 
 const zero32 = `0x${"00".repeat(32)}`;
@@ -88,6 +90,7 @@ export async function makeSyntheticBlock(spec: SyntheticBlock): Promise<Recorded
     mixHash: zero32,
     nonce: "0x0000000000000000",
     baseFeePerGas: "0x7",
+    ...(spec.isForked ? { fieldOfAFork: "0x01" } : {}),
   };
   const makeReceipts = (hash: string): RpcReceipt[] => {
     let logIndex = 0;

@@ -86,10 +86,22 @@ export function createChainService(deps: ChainServiceDeps): ChainService {
   /** Returns at the latest when the seat is lost and what was being written is decided; nothing is written after. */
   async function runSeated(tail: readonly Block[], seat: AbortSignal): Promise<void> {
     let writing: Promise<void> = Promise.resolve();
+    const check = (): void => {
+      if (seat.aborted) throw new RpcError("network", `${name}: the seat is lost`);
+    };
+    // Reading may start a producer, too: after the seat is lost, that would fence whoever has it.
     const seated: Ledger = {
       ...ledger,
-      append(entries) {
-        if (seat.aborted) return Promise.reject(new RpcError("network", `${name}: the seat is lost`));
+      async readTail(count) {
+        check();
+        return ledger.readTail(count);
+      },
+      async readLogs(added) {
+        check();
+        return ledger.readLogs(added);
+      },
+      async append(entries) {
+        check();
         writing = ledger.append(entries);
         return writing;
       },

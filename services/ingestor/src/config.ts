@@ -106,7 +106,7 @@ function variablesOf(chain: Chain, insecure: boolean, checks: ChainSettings["che
     [`${prefix}_CHECKS`]: {
       schema: checksText,
       default: "",
-      help: `Changes to the checks of ${chain.name}, comma-separated name:mode; ${switchedChecks.join(", ")}; enforce, observe, off, and for header-hash proven: enforced once it has held for a header with the same fields.`,
+      help: `Changes to the checks of ${chain.name}, comma-separated name:mode; ${switchedChecks.join(", ")}; enforce, observe, off, and for header-hash proven: one that fails is published only if every provider sends the same, as proven by nothing.`,
     },
     [`${prefix}_REQUESTS_PER_SECOND`]: {
       schema: z.union([z.literal("unlimited").transform(() => null), integerText({ min: 1, max: 100_000 })]),

@@ -74,6 +74,16 @@ export const ingestorMetrics = {
     labels: ["chain"],
     buckets: [1, 2, 3, 5, 8, 16, 32, 64, 128, 1_024],
   },
+  ethhook_ingestor_removals_incomplete_total: {
+    type: "counter",
+    help: "Blocks that a reorg took back without their removed logs: the topic no longer holds what was published of them.",
+    labels: ["chain"],
+  },
+  ethhook_ingestor_finality_conflicts_total: {
+    type: "counter",
+    help: "Times that a provider called another block final than the published one of its number.",
+    labels: ["chain"],
+  },
   ethhook_ingestor_provider_failures_total: {
     type: "counter",
     help: "Requests to a provider that got no usable answer, by kind of failure.",
@@ -81,7 +91,7 @@ export const ingestorMetrics = {
   },
   ethhook_ingestor_block_checks_total: {
     type: "counter",
-    help: "Checks of a block's logs: passed, failed, or failed while only observed.",
+    help: "Checks of a block and its logs: passed, failed, or failed while only observed; admitted: its header fails at every provider alike, so its block is published with proof none.",
     labels: ["chain", "provider", "check", "outcome"],
   },
 } as const satisfies MetricCatalogue;

@@ -7,7 +7,7 @@ import {
   type TopicPartition,
   type TransactionalProducer,
 } from "@ethhook/kit";
-import { type Block, blockCodec, type Log, logCodec, PipelineError } from "@ethhook/schemas";
+import { type Block, blockCodec, type Log, logCodec, logsDigest, PipelineError } from "@ethhook/schemas";
 import { type Chain, toRecord, type Topology } from "@ethhook/topology";
 import type { ChainLog } from "../core/model.ts";
 import type { Ledger, LedgerEntry } from "../core/ports.ts";
@@ -19,6 +19,8 @@ const largeTransactionChars = 32 * 1_048_576;
 const largeTransactionTimeoutMs = 60_000;
 /** Records at the end of each partition that are searched for a removed block's logs at first. */
 const bodyRecords = 2_000;
+/** No block has as many logs: it would take 400 million gas. */
+const blockLogsMax = 1_048_576n;
 
 export interface KafkaLedgerDeps {
   readonly broker: Pick<Broker, "transactionalProducer" | "reader">;
@@ -31,6 +33,8 @@ export function createKafkaLedger({ broker, topology, chain }: KafkaLedgerDeps):
   const logsTopic = topology.logs.of(chain.id);
   const at = { topic: topology.blocks.name, partition: chain.ledgerPartition };
   let producer: TransactionalProducer | undefined;
+  /** Of the newest record that is ours for certain. */
+  let lastSequence = 0;
 
   async function withReader<T>(use: (reader: PartitionReader) => Promise<T>): Promise<T> {
     const reader = broker.reader();
@@ -68,60 +72,93 @@ export function createKafkaLedger({ broker, topology, chain }: KafkaLedgerDeps):
     return made;
   }
 
-  /** Changes the timeout of a producer that is in use. */
-  async function reinitialise(
-    lastSequence: number,
-    transactionTimeoutMs?: number,
-  ): Promise<TransactionalProducer> {
-    const made = await initialise(transactionTimeoutMs);
-    const [last] = await readTail(1);
+  /**
+   * Changes the timeout of a producer that is in use, or makes visible what it wrote: a commit is acknowledged before its markers
+   * are written, partition by partition, but no producer starts before they all are.
+   */
+  async function reinitialise(transactionTimeoutMs?: number): Promise<void> {
+    producer = await initialise(transactionTimeoutMs);
+    const [last] = await tailOf(1);
     // This fenced whoever took over meanwhile: only the tail tells whether someone did.
-    if ((last?.sequence ?? 0) === lastSequence) return made;
+    if ((last?.sequence ?? 0) === lastSequence) return;
     const found = `${chain.name}: the ledger stands at ${last?.sequence ?? 0}, not at ${lastSequence}`;
     throw new PipelineError("TRANSACTION_UNKNOWN", "retry", found);
   }
 
   /** A huge block takes longer than a transaction may usually stand open, for the sake of takeovers. */
   async function appendLarge(entries: readonly LedgerEntry[]): Promise<void> {
-    const before = (entries[0]?.record.sequence ?? 1) - 1;
-    producer = await reinitialise(before, largeTransactionTimeoutMs);
-    await producer.transact(recordsOf(entries), expectedOf(entries));
-    producer = await reinitialise(before + entries.length);
+    await reinitialise(largeTransactionTimeoutMs);
+    await transact(entries);
+    await reinitialise();
   }
 
-  function readTail(count: number): Promise<readonly Block[]> {
+  async function transact(entries: readonly LedgerEntry[]): Promise<void> {
+    if (!producer) throw new Error("the ledger is not open");
+    await producer.transact(recordsOf(entries), expectedOf(entries));
+    lastSequence = entries.at(-1)?.record.sequence ?? lastSequence;
+  }
+
+  function tailOf(count: number): Promise<readonly Block[]> {
     return withReader(async (reader) => (await reader.tail(at, count)).map(toBlock));
+  }
+
+  async function readTail(count: number): Promise<readonly Block[]> {
+    const records = await tailOf(count);
+    if ((records.at(-1)?.sequence ?? 0) === lastSequence) return records;
+    await showAll();
+    return tailOf(count);
+  }
+
+  /** Returns when everything that was acknowledged can be read. */
+  async function showAll(): Promise<void> {
+    const [last] = await tailOf(1);
+    // To start a producer would fence whoever wrote that.
+    if ((last?.sequence ?? 0) > lastSequence)
+      throw new PipelineError(
+        "PRODUCER_FENCED",
+        "crash",
+        `${chain.name}: another process wrote ${last?.sequence}`,
+      );
+    await reinitialise();
+  }
+
+  /** Those that the topic shows whole. */
+  function search(added: readonly Block[]): Promise<Map<number, readonly ChainLog[]>> {
+    return withReader(async (reader) => {
+      const found = new Map(added.map((block) => [block.sequence, [] as ChainLog[]]));
+      await Promise.all(
+        Array.from({ length: logsTopic.partitions }, (_, partition) =>
+          searchBack(reader, { topic: logsTopic.name, partition }, added, found),
+        ),
+      );
+      for (const block of added) {
+        const logs = found.get(block.sequence)?.toSorted((a, b) => a.logIndex - b.logIndex) ?? [];
+        if (logs.length === block.logCount && logsDigest(logs) === block.digest)
+          found.set(block.sequence, logs);
+        else found.delete(block.sequence);
+      }
+      return found;
+    });
   }
 
   return {
     async open() {
       producer = await initialise();
       for (let count = tailRecords; ; count *= 4) {
-        const records = await readTail(count);
+        const records = await tailOf(count);
+        lastSequence = records.at(-1)?.sequence ?? 0;
         if (records.length < count || reachesFinal(records)) return checked(records);
       }
     },
     readTail: async (count) => checked(await readTail(count)),
-    async append(entries) {
-      if (!producer) throw new Error("the ledger is not open");
-      if (isLarge(entries)) return appendLarge(entries);
-      await producer.transact(recordsOf(entries), expectedOf(entries));
+    append: (entries) => (isLarge(entries) ? appendLarge(entries) : transact(entries)),
+    async readLogs(added) {
+      const found = await search(added);
+      if (found.size === added.length) return found;
+      // Lost is what is not there when everything that was ever acknowledged is.
+      await showAll();
+      return search(added);
     },
-    readLogs: (added) =>
-      withReader(async (reader) => {
-        const found = new Map(added.map((block) => [block.sequence, [] as ChainLog[]]));
-        await Promise.all(
-          Array.from({ length: logsTopic.partitions }, (_, partition) =>
-            searchBack(reader, { topic: logsTopic.name, partition }, added, found),
-          ),
-        );
-        for (const block of added) {
-          const logs = found.get(block.sequence);
-          if (logs?.length !== block.logCount) found.delete(block.sequence);
-          else logs.sort((a, b) => a.logIndex - b.logIndex);
-        }
-        return found;
-      }),
     async close() {
       await producer?.stop();
       producer = undefined;
@@ -172,9 +209,9 @@ function deadLetterOf(
   const reference = { ...rest, dataBytes: (log.data.length - data.length) / 2 };
   const headers = {
     "source-topic": topic,
-    // It never stood there.
+    // It never stood there; what a letter is told from another by still has to be its own.
     "source-partition": "-1",
-    "source-offset": "-1",
+    "source-offset": String(BigInt(record.sequence) * blockLogsMax + BigInt(log.logIndex)),
     reason: `LOG_TOO_LARGE: ${reference.dataBytes} bytes of data; fetch it by blockHash and logIndex`,
     group: "ingestor",
     "dead-at-ms": String(record.seenAtMs),

@@ -76,12 +76,14 @@ export function createObserver({ chain, logger, metrics, now }: ObserverDeps): C
       else logger.info(fields, `${chain.name}: a reorg takes back ${depth} blocks down to ${ancestor}`);
     },
     bodiesLost(block) {
+      metrics.counter("ethhook_ingestor_removals_incomplete_total").inc(labels, 1);
       logger.error(
         { event: "removal.incomplete", number: block.number, logs: block.logCount },
         `${chain.name}: block ${block.number} left the chain, but its logs are no longer in the topic`,
       );
     },
     finalityConflict(ref) {
+      metrics.counter("ethhook_ingestor_finality_conflicts_total").inc(labels, 1);
       logger.error(
         { event: "finality.conflict", number: ref.number, hash: ref.hash },
         `${chain.name}: the node calls another block ${ref.number} final than the one published`,
@@ -98,6 +100,11 @@ export function createObserver({ chain, logger, metrics, now }: ObserverDeps): C
       metrics.counter("ethhook_ingestor_block_checks_total").inc({ ...labels, provider, check, outcome }, 1);
       if (outcome === "failed")
         logger.warn({ event: "check.failed", provider, check }, `${provider} fails the check ${check}`);
+      if (outcome === "admitted")
+        logger.error(
+          { event: "header.admitted", provider, check },
+          `${chain.name}: no provider's header hashes to its hash, and all send the same: its block is published unproven`,
+        );
     },
     leads(isLeading) {
       metrics.gauge("ethhook_ingestor_leading").set(isLeading ? 1 : 0, labels);

@@ -16,6 +16,8 @@ export interface Header extends BlockRef {
   readonly receiptsRoot: string;
   /** In block order; null when the node did not list them. */
   readonly transactionHashes: readonly string[] | null;
+  /** It does not hash to `hash`, where a quirk of the chain may be why: it proves nothing of its block. */
+  readonly isDoubted?: true;
 }
 
 /** A log as the chain says it, without the block that holds it. */

@@ -44,11 +44,14 @@ export interface Ledger {
    * @returns consecutive records, oldest first, at least back to the block that is final; empty for a new ledger.
    */
   open(): Promise<readonly Block[]>;
-  /** The newest records, at least `count` unless the ledger has fewer; oldest first. */
+  /** The newest records, the last one appended among them; at least `count` unless the ledger has fewer; oldest first. */
   readTail(count: number): Promise<readonly Block[]>;
   /** One transaction. */
   append(entries: readonly LedgerEntry[]): Promise<void>;
-  /** The logs that were published with these `added` records, by sequence. Absent: the topic no longer holds them. */
+  /**
+   * The logs that were published with these `added` records, by sequence, however recently. Absent: the topic no longer holds
+   * them.
+   */
   readLogs(added: readonly Block[]): Promise<ReadonlyMap<number, readonly ChainLog[]>>;
   close(): Promise<void>;
 }

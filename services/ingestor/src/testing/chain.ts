@@ -12,6 +12,8 @@ export interface MadeBlock {
 }
 
 export const hashOf = (name: string): string => `0x${createHash("sha256").update(name).digest("hex")}`;
+export const bloomTextOf = (logs: readonly Raw[]): string =>
+  `0x${bloomOf(logs as { address: string; topics: string[] }[]).toString("hex")}`;
 const hex = (value: number) => `0x${value.toString(16)}`;
 
 /** Block `number` of branch `branch`, with `logCount` logs, on the block of `parentBranch` below it. */
@@ -41,7 +43,7 @@ export function makeBlock(
       hash,
       parentHash: hashOf(`${parentBranch}${number - 1}`),
       timestamp: hex(1_700_000_000 + number),
-      logsBloom: `0x${bloomOf(logs).toString("hex")}`,
+      logsBloom: bloomTextOf(logs),
       receiptsRoot: hashOf("root"),
       transactions: logs.map((log) => log.transactionHash),
     },

@@ -54,7 +54,7 @@ export function createMemoryBroker(options: MemoryBrokerOptions = {}): MemoryBro
   const turn = options.turn ?? (() => nextTurn());
   const logger = options.logger ?? createLogger({ name: "memory-broker", level: "silent" });
   const log = createMemoryLog(now);
-  const transactions = createMemoryTransactions(log);
+  const transactions = createMemoryTransactions(log, options.faults);
   const groups = new Map<string, MemoryGroup>();
   let members = 0;
   for (const [topic, partitions] of Object.entries(options.topics ?? {})) log.createTopic(topic, partitions);

@@ -25,8 +25,15 @@ export interface MemoryLog {
   createTopic(topic: string, partitions: number): void;
   /** @throws PipelineError BROKER_REFUSED for an unknown topic; nothing is written then. */
   append(records: readonly OutRecord[], transaction?: MemoryTransaction): void;
-  /** Writes a marker to every partition that the transaction touched. */
-  end(transaction: MemoryTransaction, state: "committed" | "aborted"): void;
+  /**
+   * Decides a transaction, and writes a marker to every partition that it touched: at once, or when `later` of the partition
+   * resolves. Until then a reader ends before it there. Resolves when all are written.
+   */
+  end(
+    transaction: MemoryTransaction,
+    state: "committed" | "aborted",
+    later?: (at: TopicPartition) => Promise<void> | undefined,
+  ): Promise<void>;
   partitions(topic: string): number;
   bounds(at: TopicPartition): { readonly start: number; readonly end: number };
   /** Read-committed records from `from`; `next` is where to go on, markers passed over. */
@@ -102,16 +109,23 @@ export function createMemoryLog(now: () => number): MemoryLog {
       }
       tell();
     },
-    end: (transaction, state) => {
+    end: async (transaction, state, later = () => undefined) => {
       if (transaction.state !== "open") return;
       transaction.state = state;
-      for (const partitions of topics.values()) {
-        for (const partition of partitions) {
-          if (partition.open.delete(transaction))
-            partition.entries.push({ record: undefined, transaction: undefined });
-        }
-      }
+      const mark = (partition: Partition): void => {
+        partition.open.delete(transaction);
+        partition.entries.push({ record: undefined, transaction: undefined });
+      };
+      const touched = [...topics.values()].flat().filter(({ open }) => open.has(transaction));
+      const markedLater = touched.map(async (partition) => {
+        const delay = later(partition);
+        if (delay === undefined) return mark(partition);
+        await delay;
+        mark(partition);
+        tell();
+      });
       tell();
+      await Promise.all(markedLater);
     },
     partitions: (topic) => topicOf(topic).length,
     bounds: (at) => ({ start: 0, end: stableEnd(partitionAt(at)) }),

@@ -1,5 +1,5 @@
 import { PipelineError } from "@ethhook/schemas";
-import type { OutRecord, Producer, TransactionalProducer } from "../kafka/types.ts";
+import type { OutRecord, Producer, TopicPartition, TransactionalProducer } from "../kafka/types.ts";
 import type { MemoryLog, MemoryTransaction } from "./memory-log.ts";
 
 /**
@@ -18,6 +18,11 @@ export interface Faults {
     records: readonly OutRecord[],
   ) => TransactionFault | undefined;
   readonly onSend?: (records: readonly OutRecord[]) => SendFault | undefined;
+  /**
+   * A commit is acknowledged once it is decided; its marker reaches this partition when the promise resolves, at once without
+   * one. Until then nothing of it is read there, and its id neither begins another transaction nor starts anew.
+   */
+  readonly onMarker?: (at: TopicPartition) => Promise<void> | undefined;
 }
 
 export interface MemoryProducerDeps {
@@ -71,17 +76,24 @@ export interface MemoryTransactions {
   init(transactionalId: string): number;
   isCurrent(transactionalId: string, epoch: number): boolean;
   begin(transactionalId: string): MemoryTransaction;
+  commit(transactionalId: string, transaction: MemoryTransaction): void;
+  /** Resolves when every marker of the id's last commit is written. */
+  marked(transactionalId: string): Promise<void>;
   /** As the broker's transaction timeout: whatever is open is aborted. */
   expire(): void;
 }
 
-export function createMemoryTransactions(log: MemoryLog): MemoryTransactions {
+export function createMemoryTransactions(
+  log: MemoryLog,
+  { onMarker }: Pick<Faults, "onMarker"> = {},
+): MemoryTransactions {
   const epochs = new Map<string, number>();
   const open = new Map<string, MemoryTransaction>();
+  const marking = new Map<string, Promise<void>>();
   return {
     init: (id) => {
       const left = open.get(id);
-      if (left) log.end(left, "aborted");
+      if (left) void log.end(left, "aborted");
       open.delete(id);
       const epoch = (epochs.get(id) ?? -1) + 1;
       epochs.set(id, epoch);
@@ -94,9 +106,11 @@ export function createMemoryTransactions(log: MemoryLog): MemoryTransactions {
       return transaction;
     },
     expire: () => {
-      for (const transaction of open.values()) log.end(transaction, "aborted");
+      for (const transaction of open.values()) void log.end(transaction, "aborted");
       open.clear();
     },
+    commit: (id, transaction) => void marking.set(id, log.end(transaction, "committed", onMarker)),
+    marked: (id) => marking.get(id) ?? Promise.resolve(),
   };
 }
 
@@ -135,6 +149,8 @@ export function createMemoryTransactionalProducer(
     start: async () => {
       if (state !== "new") throw new Error("A transactional producer starts once");
       if (isKilled()) return never;
+      await transactions.marked(id);
+      if (isKilled()) return never;
       epoch = transactions.init(id);
       state = "ready";
       await turn();
@@ -149,6 +165,7 @@ export function createMemoryTransactionalProducer(
       if (records.length === 0) return;
       state = "busy";
       await turn();
+      await transactions.marked(id);
       if (isKilled()) return never;
       checkFenced();
       const fault = faults.onTransaction?.(id, records);
@@ -157,18 +174,18 @@ export function createMemoryTransactionalProducer(
       try {
         log.append(records, transaction);
       } catch (error) {
-        log.end(transaction, "aborted");
+        void log.end(transaction, "aborted");
         throw unknown(String(error));
       }
       await turn();
       if (isKilled()) return never;
       if (fault === "open") throw unknown("the connection closed");
       if (fault === "aborted") {
-        log.end(transaction, "aborted");
+        void log.end(transaction, "aborted");
         throw unknown("the transaction timed out");
       }
       checkFenced();
-      log.end(transaction, "committed");
+      transactions.commit(id, transaction);
       await turn();
       if (isKilled()) return never;
       if (fault === "committed") throw unknown("the answer was lost");

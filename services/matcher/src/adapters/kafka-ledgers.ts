@@ -1,4 +1,4 @@
-import type { Broker, InRecord, Logger, PartitionReader } from "@ethhook/kit";
+import type { Broker, InRecord, Logger, PartitionReader, TopicPartition } from "@ethhook/kit";
 import { blockCodec } from "@ethhook/schemas";
 import type { Chain, Topology } from "@ethhook/topology";
 import { createLedger, type Ledger } from "../core/ledger.ts";
@@ -20,7 +20,7 @@ export interface KafkaLedgers {
   of(chainId: number): Ledger;
   /** Reads what is new of one chain; at first, the end. For those who do not follow. */
   refresh(chainId: number): Promise<void>;
-  /** Brings older blocks into memory, so that `sequence` is known if the topic has it. */
+  /** Reads what became of an older block, and of those after it, so that `sequence` is known if the topic has it. */
   reachBack(chainId: number, sequence: number): Promise<void>;
 }
 
@@ -28,13 +28,16 @@ export interface KafkaLedgers {
 const pollMs = 500;
 /** Records that are read at first: enough for what usually waits. */
 const tailRecords = 5_000;
+/** Records of the past that are read at a time at least. */
+const pastRecordsMin = 20_000;
+/** To see one record of the past. */
+const probeBytes = 65_536;
 
 interface Followed {
   readonly chain: Chain;
   ledger: Ledger;
-  /** Offset of the next record; where the ledger in memory begins. */
+  /** Offset of the next record. */
   position: number;
-  start: number;
   begun: boolean;
   timer: NodeJS.Timeout | undefined;
   working: Promise<void>;
@@ -55,7 +58,6 @@ export function createKafkaLedgers({
         chain,
         ledger: createLedger(chain.confirmedDepth),
         position: 0,
-        start: 0,
         begun: false,
         timer: undefined,
         working: Promise.resolve(),
@@ -65,11 +67,11 @@ export function createKafkaLedgers({
   const reader: PartitionReader = broker.reader();
   let stopped = false;
 
-  function take(one: Followed, records: readonly InRecord[]): void {
+  /** @returns the offset behind them. */
+  function take(one: Followed, ledger: Ledger, records: readonly InRecord[]): number {
     for (const record of records) {
-      one.position = record.offset + 1;
       const decoded = blockCodec.decode(record.value);
-      if (decoded.ok) one.ledger.apply(decoded.value);
+      if (decoded.ok) ledger.apply(decoded.value);
       else if (decoded.problem === "newer") onCrash(new Error(`${topic}: ${decoded.reason}`));
       else
         logger.error(
@@ -77,12 +79,15 @@ export function createKafkaLedgers({
           decoded.reason,
         );
     }
+    return (records.at(-1)?.offset ?? -1) + 1;
   }
 
   async function readFrom(one: Followed, from: number): Promise<void> {
-    const partition = { topic, partition: one.chain.ledgerPartition };
-    for await (const records of reader.read(partition, from)) take(one, records);
+    for await (const records of reader.read(partitionOf(one), from))
+      one.position = take(one, one.ledger, records);
   }
+
+  const partitionOf = ({ chain }: Followed): TopicPartition => ({ topic, partition: chain.ledgerPartition });
 
   /** One read of a chain at a time. */
   function inTurn(one: Followed, work: () => Promise<void>): Promise<void> {
@@ -111,17 +116,51 @@ export function createKafkaLedgers({
   }
 
   async function beginAtTail(one: Followed): Promise<void> {
-    const { start, end } = await reader.bounds({ topic, partition: one.chain.ledgerPartition });
+    const { start, end } = await reader.bounds(partitionOf(one));
     // Offsets also count transaction markers: about every second one.
-    await begin(one, Math.max(start, end - tailRecords * 2));
+    one.position = Math.max(start, end - tailRecords * 2);
+    await readFrom(one, one.position);
     one.begun = true;
   }
 
-  async function begin(one: Followed, start: number): Promise<void> {
-    one.ledger = createLedger(one.chain.confirmedDepth);
-    one.start = start;
-    one.position = start;
-    await readFrom(one, start);
+  /** Reads from a block on until it is decided, and further, because what is asked for next is what comes next. */
+  async function lookBack(one: Followed, sequence: number): Promise<void> {
+    const past = createLedger(one.chain.confirmedDepth);
+    let position = 0;
+    let count = 0;
+    for await (const records of reader.read(partitionOf(one), await offsetBefore(one, sequence))) {
+      position = take(one, past, records);
+      count += records.length;
+      if (count < pastRecordsMin || !isDecided(past, sequence)) continue;
+      return one.ledger.learn(past);
+    }
+    // It came to the end, with blocks that still wait: it knows more than the one that began later.
+    if (past.last() < one.ledger.last()) return;
+    past.learn(one.ledger);
+    Object.assign(one, { ledger: past, position });
+  }
+
+  /** An offset from which on a sequence is read, and few records before it. */
+  async function offsetBefore(one: Followed, sequence: number): Promise<number> {
+    let { start: low, end: high } = await reader.bounds(partitionOf(one));
+    while (high - low > pastRecordsMin / 10) {
+      const middle = Math.floor((low + high) / 2);
+      const first = await sequenceFrom(one, middle, high);
+      if (first !== undefined && first <= sequence) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Of the first record that can be read between two offsets. */
+  async function sequenceFrom(one: Followed, from: number, until: number): Promise<number | undefined> {
+    for await (const records of reader.read(partitionOf(one), from, until, probeBytes)) {
+      for (const { value } of records) {
+        const decoded = blockCodec.decode(value);
+        if (decoded.ok) return decoded.value.sequence;
+      }
+    }
+    return undefined;
   }
 
   function followedOf(chainId: number): Followed {
@@ -145,15 +184,14 @@ export function createKafkaLedgers({
     async reachBack(chainId, sequence) {
       const one = followedOf(chainId);
       await inTurn(one, async () => {
-        const { start } = await reader.bounds({ topic, partition: one.chain.ledgerPartition });
-        for (
-          let window = tailRecords * 4;
-          one.ledger.statusOf(sequence, "finalized") === "older" && one.start > start;
-          window *= 4
-        ) {
-          await begin(one, Math.max(start, one.start - window));
-        }
+        if (one.ledger.statusOf(sequence, "finalized") === "older") await lookBack(one, sequence);
       });
     },
   };
 }
+
+function isDecided(ledger: Ledger, sequence: number): boolean {
+  return waits.every((wait) => ["final", "removed"].includes(ledger.statusOf(sequence, wait)));
+}
+
+const waits = ["confirmed", "finalized"] as const;

@@ -84,6 +84,36 @@ describe("finalized", () => {
   });
 });
 
+describe("a long ledger", () => {
+  const blocks = 250_000;
+
+  test("still knows what became of blocks whose entries it has dropped", () => {
+    const ledger = createLedger(2);
+    const { add, remove, finalize } = write(ledger);
+    const first = add(1);
+    const orphan = add(2);
+    remove(2, orphan);
+    for (let number = 2; number < blocks; number++) add(number);
+    expect(statuses(ledger, [first, orphan])).toEqual(["final", "removed"]);
+    expect(ledger.statusOf(first, "finalized")).toBe("waiting");
+    finalize(1);
+    expect(ledger.statusOf(first, "finalized")).toBe("final");
+  });
+
+  test("learns what another part of it has decided, and nothing that is still open there", () => {
+    const [past, live] = [createLedger(1), createLedger(1)];
+    const { add, finalize } = write(past);
+    const [first, second] = [add(1), add(2)];
+    add(3);
+    finalize(1);
+    live.learn(past);
+    expect(statuses(past, [first, second])).toEqual(["final", "final"]);
+    write(live).finalize(1);
+    for (const wait of ["confirmed", "finalized"] as const)
+      expect([first, second].map((sequence) => live.statusOf(sequence, wait))).toEqual(["final", "waiting"]);
+  });
+});
+
 describe("what is not in memory", () => {
   test("a log ahead of the ledger waits; one from before it needs an older ledger", () => {
     const ledger = createLedger(1);

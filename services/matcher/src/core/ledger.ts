@@ -1,4 +1,5 @@
 import type { Block } from "@ethhook/schemas";
+import { createVerdicts, type Verdicts } from "./verdicts.ts";
 
 /** The finalities that wait. */
 export type Wait = "confirmed" | "finalized";
@@ -8,7 +9,7 @@ export type Wait = "confirmed" | "finalized";
  * - `final`: it reached the finality while it stood; a removal after that is told of, as it was told of itself.
  * - `removed`: a reorg took it back before.
  * - `waiting`: neither yet.
- * - `older`: from before what is in memory.
+ * - `older`: from before what is known here.
  */
 export type BlockStatus = "final" | "removed" | "waiting" | "older";
 
@@ -20,6 +21,9 @@ export interface Ledger {
   /** Takes the next record; one that was taken before is ignored. */
   apply(block: Block): void;
   statusOf(addedSequence: number, wait: Wait): BlockStatus;
+  /** Takes over what another part of the same ledger has decided. */
+  learn(other: Ledger): void;
+  readonly verdicts: Verdicts;
   /** The newest sequence taken; 0 for none. */
   readonly last: () => number;
   /** Logs of blocks that are final and stand after `sequence`: those that could be delivered now. */
@@ -38,13 +42,13 @@ interface Entry {
   readonly finalSeenAtMs: Record<Wait, number>;
 }
 
-/** Blocks in memory at most: days of a slow chain, half a day of the fastest. */
+/** Blocks with their logs in memory at most: days of a slow chain, half a day of the fastest. */
 const entriesMax = 200_000;
 
 /** @param confirmedDepth blocks on top of a block that make it `confirmed`. */
 export function createLedger(confirmedDepth: number): Ledger {
   let entries: Entry[] = [];
-  const bySequence = new Map<number, Entry>();
+  const verdicts = createVerdicts();
   /** Standing blocks that are not final yet, in the order of their numbers. */
   const standing: Record<Wait, Entry[]> = { confirmed: [], finalized: [] };
   let last = 0;
@@ -56,6 +60,7 @@ export function createLedger(confirmedDepth: number): Ledger {
       const entry = waiting[count];
       if (entry === undefined || entry.number > upToNumber) break;
       entry.finalAt[wait] = sequence;
+      verdicts.finalize(entry.sequence, wait);
       entry.finalSeenAtMs[wait] = seenAtMs;
     }
     waiting.splice(0, count);
@@ -72,21 +77,20 @@ export function createLedger(confirmedDepth: number): Ledger {
       finalSeenAtMs: { confirmed: never, finalized: never },
     };
     entries.push(entry);
-    bySequence.set(entry.sequence, entry);
+    verdicts.add(entry.sequence);
     standing.confirmed.push(entry);
     standing.finalized.push(entry);
     settle("confirmed", block.number - confirmedDepth, block);
-    if (entries.length <= entriesMax) return;
-    for (const old of entries.slice(0, entriesMax / 10)) bySequence.delete(old.sequence);
-    entries = entries.slice(entriesMax / 10);
+    if (entries.length > entriesMax) entries = entries.slice(entriesMax / 10);
   }
 
-  function remove(block: Block): void {
-    const entry = bySequence.get(block.addedSequence);
-    if (entry === undefined) return;
-    entry.removedAt = block.sequence;
+  function remove({ sequence, addedSequence }: Block): void {
+    if (!verdicts.has(addedSequence)) return;
+    verdicts.remove(addedSequence);
+    const entry = entries[indexAfter(addedSequence - 1)];
+    if (entry?.sequence === addedSequence) entry.removedAt = sequence;
     for (const wait of ["confirmed", "finalized"] as const) {
-      const at = standing[wait].lastIndexOf(entry);
+      const at = standing[wait].findLastIndex((one) => one.sequence === addedSequence);
       if (at !== -1) standing[wait].splice(at, 1);
     }
   }
@@ -127,11 +131,12 @@ export function createLedger(confirmedDepth: number): Ledger {
       }
     },
     statusOf(addedSequence, wait) {
-      const entry = bySequence.get(addedSequence);
-      if (entry === undefined) return addedSequence > last ? "waiting" : "older";
-      if (entry.finalAt[wait] !== Number.POSITIVE_INFINITY) return "final";
-      return entry.removedAt === Number.POSITIVE_INFINITY ? "waiting" : "removed";
+      if (!verdicts.has(addedSequence)) return addedSequence > last ? "waiting" : "older";
+      if (verdicts.isFinal(addedSequence, wait)) return "final";
+      return verdicts.isRemoved(addedSequence) ? "removed" : "waiting";
     },
+    learn: (other) => verdicts.learn(other.verdicts),
+    verdicts,
     last: () => last,
     finalLogsAfter: (sequence, wait) =>
       finalAfter(sequence, wait).reduce((sum, entry) => sum + entry.logs, 0),

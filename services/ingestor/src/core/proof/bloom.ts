@@ -60,6 +60,21 @@ export function bloomOf(logs: Iterable<Pick<ChainLog, "address" | "topics">>): B
   return bloom;
 }
 
+/**
+ * How the bloom that logs make up stands to their header's.
+ * - `holds`: equal. - `exceeds`: every bit of the header's, and others: logs that the header leaves out.
+ * - `lacks`: a bit of the header's is not there: so is the log that made it.
+ */
+export type BloomFit = "holds" | "exceeds" | "lacks";
+
+export function fitOf(logsBloom: string, logs: Iterable<Pick<ChainLog, "address" | "topics">>): BloomFit {
+  const [made, wanted] = [bloomOf(logs), Buffer.from(logsBloom.slice(2), "hex")];
+  if (made.equals(wanted)) return "holds";
+  return wanted.length === bloomBytes && wanted.every((byte, at) => (byte & ~(made[at] ?? 0)) === 0)
+    ? "exceeds"
+    : "lacks";
+}
+
 /** Whether a header's bloom, as `0x` text, says that the block has no log at all. */
 export function isEmptyBloom(logsBloom: string): boolean {
   return /^0x0*$/.test(logsBloom);

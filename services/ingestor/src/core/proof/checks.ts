@@ -16,10 +16,10 @@ export type SwitchedCheck = (typeof switchedChecks)[number];
 
 /**
  * - `enforce`: a block that fails is not published.
- * - `proven`, for header-hash only: enforced as soon as it has held once for a header with the same fields. That proves, on a real
- *   block of this very chain, that the fields are encoded as the chain does; a fork that adds one makes the check be observed
- *   until it is known here, instead of stopping the chain.
- * - `observe`: a failure is only counted: how a new check begins, and what is left of one where a chain differs.
+ * - `proven`, for header-hash only: a header that fails is asked of every provider. Only where all say the same, it is a quirk of the
+ *   chain (a fork added a field), not a lie: the block is published then, but as proven by nothing.
+ * - `observe`: a failure is only counted: how a new check begins, and what is left of one where a chain differs. Of a bloom: logs
+ *   that the header's does not have are only counted, but one that it has and the logs do not make up refuses them.
  * - `off`: not computed.
  */
 export type CheckMode = "enforce" | "proven" | "observe" | "off";
@@ -36,7 +36,7 @@ const usual: ChainChecks = {
   why: {
     "receipts-root": "not yet proven by a recorded block of this chain",
     "header-hash":
-      "until it has held once, and after a fork that adds a field to the header, it is only observed",
+      "a fork that adds a field to the header makes it fail at every provider, and must not stop the chain",
   },
 };
 

@@ -1,4 +1,4 @@
-import { bloomOf } from "./bloom.ts";
+import { type BloomFit, fitOf } from "./bloom.ts";
 import type { CheckName } from "./checks.ts";
 import type { BlockRef, ChainLog, Header } from "../model.ts";
 import { parseLog } from "../rpc/rpc-parse.ts";
@@ -11,7 +11,7 @@ export interface Refusal {
 }
 
 export type Verdict =
-  | { readonly ok: true; readonly logs: readonly ChainLog[]; readonly bloomHolds: boolean }
+  | { readonly ok: true; readonly logs: readonly ChainLog[]; readonly bloom: BloomFit | "unknown" }
   | Refusal;
 
 const refuse = (check: CheckName, reason: string) => ({ ok: false, check, reason }) as const;
@@ -19,7 +19,7 @@ const refuse = (check: CheckName, reason: string) => ({ ok: false, check, reason
 /**
  * Whether `rawLogs` can be all the logs of the block and nothing else: each names this block and the transaction that
  * stands at its place, and `logIndex` runs 0, 1, 2 … Pure.
- * `bloomHolds`: the bloom recomputed from them equals the header's, which a missing log almost always breaks. Not
+ * `bloom`: whether the one recomputed from them equals the header's, which a missing log almost always breaks. Not
  * proven by it: a missing tail whose bits all occur elsewhere in the block; only receipts can prove that.
  * @returns the logs in the order of `logIndex`, or the first check that failed.
  */
@@ -60,11 +60,7 @@ export function verifyParsed(header: Header, unordered: readonly ChainLog[], com
     if (header.transactionHashes && header.transactionHashes[log.transactionIndex] !== log.transactionHash)
       return refuse("belongs", `log ${index} names a transaction that the block does not have there`);
   }
-  return { ok: true, logs, bloomHolds: computeBloom && bloomHolds(header, logs) };
-}
-
-function bloomHolds(header: Header, logs: readonly ChainLog[]): boolean {
-  return bloomOf(logs).equals(Buffer.from(header.logsBloom.slice(2), "hex"));
+  return { ok: true, logs, bloom: computeBloom ? fitOf(header.logsBloom, logs) : "unknown" };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { honestNode, makeBranch } from "../../testing/chain.ts";
+import { bloomTextOf, honestNode, makeBranch } from "../../testing/chain.ts";
 import { readRecorded } from "../../testing/fixtures.ts";
 import { createFakeClock } from "../../testing/fake-clock.ts";
 import type { VerifiedBlock } from "../model.ts";
@@ -18,6 +18,7 @@ function sourceOver(
   proof: "bloom" | "receipts" = "bloom",
   chainId = 5,
   headerHash: CheckMode = "off",
+  bloom: CheckMode = checksOf(chainId).modes.bloom,
 ) {
   const calls: string[] = [];
   const checks: string[] = [];
@@ -39,7 +40,7 @@ function sourceOver(
     },
   };
   const reader = createBlockReader({
-    checks: checksOf(chainId, { "header-hash": headerHash }),
+    checks: checksOf(chainId, { "header-hash": headerHash, bloom }),
     proof,
     onCheck: (provider, check, outcome) => checks.push(`${provider} ${check} ${outcome}`),
   });
@@ -139,10 +140,28 @@ describe("one block", () => {
     await expect(sourceOver({ a: confused }).source.headerByHash(refOf(3).hash)).rejects.toThrow("asked for");
   });
 
-  test("of a chain where blooms are only observed is published with what was proven", async () => {
-    const { source, checks } = sourceOver({ a: drops((logs) => logs.slice(0, -1)) }, "bloom", 137);
-    expect(await source.block(refOf(3), {})).toMatchObject({ proof: "none" });
+  test("of a chain where blooms are only observed may have logs beyond its bloom, and is then proven by nothing", async () => {
+    const more = chain[2]?.logs.slice(0, 1) ?? [];
+    const header = { ...chain[2]?.block, logsBloom: bloomTextOf(more) };
+    const node: Answer = (method, params) =>
+      method === "eth_getBlockByHash" ? header : honest(method, params);
+    const { source, checks } = sourceOver({ a: node }, "bloom", 137);
+    expect(await source.block(refOf(3), {})).toMatchObject({ proof: "none", logs: verifiedLogs(3) });
     expect(checks).toEqual(["a bloom observed"]);
+  });
+
+  test.each([
+    ["some of", (logs: readonly unknown[]) => logs.slice(0, -1)],
+    ["all of", () => []],
+  ])("of such a chain is refused without %s the logs that its bloom has", async (_, keep) => {
+    const dropping = drops(keep);
+    const liar: Answer = (method, params) =>
+      method === "eth_getBlockReceipts" ? null : dropping(method, params);
+    await expect(sourceOver({ liar }, "bloom", 137).source.block(refOf(3), {})).rejects.toMatchObject({
+      code: "BLOCK_UNVERIFIED",
+    });
+    const { source } = sourceOver({ liar, honest }, "bloom", 137);
+    expect(await source.block(refOf(3), {})).toMatchObject({ proof: "bloom", logs: verifiedLogs(3) });
   });
 });
 
@@ -167,21 +186,6 @@ describe("a header that is held to its hash", () => {
     const alone = sourceOf({ a: lying });
     for (const asked of [alone.latest(), alone.headerByHash(block.hash), alone.finalized()])
       await expect(asked).rejects.toMatchObject({ code: "BLOCK_UNVERIFIED" });
-  });
-
-  test("by default only after one with the same fields hashed to its hash: a fork's new field does not stop the chain", async () => {
-    const headers: unknown[] = [lying(), block, lying(), { ...(lying() as object), fieldOfAFork: "0x1" }];
-    const { source, checks } = sourceOver({ a: () => headers.shift() }, "bloom", 1, "proven");
-    expect(await source.latest()).toMatchObject({ hash: block.hash });
-    expect(await source.latest()).toMatchObject({ hash: block.hash });
-    await expect(source.latest()).rejects.toMatchObject({ code: "BLOCK_UNVERIFIED" });
-    expect(await source.latest()).toMatchObject({ hash: block.hash });
-    expect(checks.map((check) => check.replace("a header-hash ", ""))).toEqual([
-      "observed",
-      "passed",
-      "failed",
-      "observed",
-    ]);
   });
 
   test.each([1, 10, 8453, 42161, 5])("is the default of chain %i", (chainId) => {
@@ -239,6 +243,25 @@ describe("a range", () => {
     expect(blocks.map(({ logs }) => logs)).toEqual([1, 2, 3, 4].map(verifiedLogs));
     expect(checks).toEqual(Array.from({ length: 4 }, () => "a bloom passed"));
   });
+
+  test.each([
+    ["observe", 137],
+    ["off", 5],
+  ] as const)(
+    "whose bloom checks are set to %s is not believed where it leaves out a whole block",
+    async (bloom, chainId) => {
+      const forgetful: Answer = (method, params) => {
+        const answer = honest(method, params);
+        const isRange = method === "eth_getLogs" && "fromBlock" in (params[0] as object);
+        return isRange
+          ? (answer as { blockNumber: string }[]).filter((log) => Number(log.blockNumber) % 3 !== 0)
+          : answer;
+      };
+      const { source } = sourceOver({ a: forgetful }, "bloom", chainId, "off", bloom);
+      const blocks = await collect(source.range(1, 40));
+      expect(blocks.map(({ logs }) => logs)).toEqual(all.map(verifiedLogs));
+    },
+  );
 
   test("is read from receipts when those are the proof asked for", async () => {
     const { source, calls } = sourceOver({ a: honest }, "receipts");

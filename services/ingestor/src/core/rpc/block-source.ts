@@ -1,7 +1,8 @@
 import type { Clock } from "../clock.ts";
-import type { BlockRef, HeadNotice, Header } from "../model.ts";
-import type { BlockSource } from "../ports.ts";
-import type { BlockReader } from "./block-reader.ts";
+import type { BlockRef, HeadNotice, Header, VerifiedBlock } from "../model.ts";
+import type { BlockSource, KnownOfBlock } from "../ports.ts";
+import { createAgreedHeaders } from "./agreed-header.ts";
+import { type BlockReader, DoubtedHeader } from "./block-reader.ts";
 import type { ProviderPool } from "./provider-pool.ts";
 import { toQuantity } from "./quantity.ts";
 import { readRange } from "./range.ts";
@@ -21,37 +22,49 @@ const setAsideBlocksMax = 64;
 /** Blocks from JSON-RPC providers, each verified before it is returned. */
 export function createBlockSource({ pool, reader, clock, fetchAhead }: BlockSourceDeps): BlockSource {
   const setAside = createSetAside();
+  const agreedHeader = createAgreedHeaders(pool, reader, clock);
 
-  async function headerByHash(hash: string): Promise<Header> {
-    return pool.ask(async (request, provider) =>
-      reader.header(await request("eth_getBlockByHash", [hash, false]), provider, hash),
-    );
-  }
-
-  async function headerByNumber(number: number): Promise<Header> {
-    return pool.ask(async (request, provider) => {
-      const raw = await request("eth_getBlockByNumber", [toQuantity(number), false]);
-      const header = reader.header(raw, provider, `${number}`);
-      if (header.number !== number)
-        throw new RpcError("unverified", `${provider}: asked for ${number}, got ${header.number}`);
-      return header;
+  const headerByHash = (hash: string): Promise<Header> =>
+    agreedHeader({
+      name: hash,
+      ask: async (request, provider) =>
+        reader.header(await request("eth_getBlockByHash", [hash, false]), provider, hash),
     });
-  }
 
-  const block: BlockSource["block"] = (ref, known) =>
-    pool.ask(
-      async (request, provider) => {
-        try {
-          const block = await reader.read(request, provider, ref, known);
-          setAside.forget(ref.hash);
-          return block;
-        } catch (error) {
-          if (error instanceof RpcError && error.failure === "unverified") setAside.add(ref.hash, provider);
-          throw error;
-        }
+  const headerByNumber = (number: number): Promise<Header> =>
+    agreedHeader({
+      name: String(number),
+      async ask(request, provider) {
+        const raw = await request("eth_getBlockByNumber", [toQuantity(number), false]);
+        const header = reader.header(raw, provider, `${number}`);
+        if (header.number !== number)
+          throw new RpcError("unverified", `${provider}: asked for ${number}, got ${header.number}`);
+        return header;
       },
-      { prefer: known.from, avoid: setAside.of(ref.hash) },
-    );
+    });
+
+  async function block(ref: BlockRef, known: KnownOfBlock): Promise<VerifiedBlock> {
+    let isDoubted = false;
+    try {
+      return await pool.ask(
+        async (request, provider) => {
+          try {
+            const block = await reader.read(request, provider, ref, known);
+            setAside.forget(ref.hash);
+            return block;
+          } catch (error) {
+            isDoubted ||= error instanceof DoubtedHeader;
+            if (error instanceof RpcError && error.failure === "unverified") setAside.add(ref.hash, provider);
+            throw error;
+          }
+        },
+        { prefer: known.from, avoid: setAside.of(ref.hash) },
+      );
+    } catch (error) {
+      if (!isDoubted) throw error;
+      return block(ref, { ...known, header: await headerByHash(ref.hash) });
+    }
+  }
 
   return {
     latest: (avoid) =>
@@ -59,7 +72,10 @@ export function createBlockSource({ pool, reader, clock, fetchAhead }: BlockSour
         async (request, from): Promise<HeadNotice> => {
           const raw = await request("eth_getBlockByNumber", ["latest", false]);
           const header = reader.header(raw, from, "latest");
-          return { ...refOf(header), parentHash: header.parentHash, header, from, seenAtMs: clock.now() };
+          const { parentHash } = header;
+          // In doubt it is what an announcement is: enough to wake up, not to publish by.
+          const proven = header.isDoubted ? null : header;
+          return { ...refOf(header), parentHash, header: proven, from, seenAtMs: clock.now() };
         },
         { avoid: avoid === undefined ? undefined : new Set([avoid]) },
       ),
