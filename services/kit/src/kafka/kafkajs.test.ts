@@ -31,11 +31,15 @@ test.each([
   [
     "src/consumer/consumerGroup.js",
     "group-hooks.ts",
-    "joinAndSync|fetch|commitOffsets|recoverFromFetch|checkForStaleAssignment",
+    "joinAndSync|fetch|heartbeat|commitOffsets|recoverFromFetch|checkForStaleAssignment",
   ],
   ["src/consumer/runner.js", "consumer.ts", "fetch|heartbeat|scheduleFetchManager|stop"],
   ["src/consumer/index.js", "consumer.ts", "onCrash|disconnect"],
-  ["src/consumer/offsetManager/index.js", "consumer.ts", "resolveOffsets|committedOffsets|commitOffsets"],
+  [
+    "src/consumer/offsetManager/index.js",
+    "consumer.ts and membership.ts",
+    "resolveOffsets|committedOffsets|commitOffsets|getCoordinator",
+  ],
   [
     "src/network/requestQueue/index.js",
     "patches.ts",
@@ -50,8 +54,9 @@ test.each([
 });
 
 test("the methods that the kit wraps are wrapped", () => {
-  const { joinAndSync, fetch } = ConsumerGroupClass.prototype;
-  expect([joinAndSync.name, fetch.name]).toEqual(["joinAfterDrain", "fetchOurselves"]);
+  const { joinAndSync, fetch, heartbeat } = ConsumerGroupClass.prototype;
+  const names = [joinAndSync, fetch, heartbeat].map(({ name }) => name);
+  expect(names).toEqual(["joinAfterDrain", "fetchOurselves", "heartbeatOurselves"]);
 });
 
 test("a group whose coordinator is not found joins again later", async () => {
