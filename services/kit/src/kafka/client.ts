@@ -48,7 +48,11 @@ export function createClient(settings: ClientSettings): Client {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, keepAliveDelayMs);
     sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+    socket.once("close", () => {
+      sockets.delete(socket);
+      // kafkajs lets go of a closed one at each try to reach its broker, and Node keeps each for a connection that never comes.
+      socket.unref = () => socket;
+    });
     return socket;
   };
   const kafka = new Kafka({
