@@ -76,3 +76,9 @@ test("one that loads for ever, and any other error, is told", async () => {
   const refused = Object.assign(new Error("no"), { type: "GROUP_AUTHORIZATION_FAILED" });
   await expect(whileBrokersSettle(() => Promise.reject(refused))).rejects.toBe(refused);
 });
+
+test("a broker that is away is waited for: the others take over what it had", async () => {
+  const away = Object.assign(new Error("connect ECONNREFUSED"), { name: "KafkaJSConnectionError" });
+  const answers = [() => Promise.reject(away), () => Promise.resolve("offsets")];
+  expect(await whileBrokersSettle(() => answers.shift()!())).toBe("offsets");
+});

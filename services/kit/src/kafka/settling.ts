@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Admin } from "kafkajs";
-import { brokerErrorType } from "./errors.ts";
+import { brokerErrorType, isUnreached } from "./errors.ts";
 
 /**
  * What a broker says that has just been given a partition or a group, or has given it away. It passes by itself: a topic that was
@@ -15,6 +15,11 @@ const settling: ReadonlySet<string> = new Set([
 ]);
 /** And of a topic that it has acknowledged, before it has heard of it. */
 const unheardOf = "UNKNOWN_TOPIC_OR_PARTITION";
+
+/** Whether a moment helps. A broker that died is named by metadata until the others have taken over what it had, 9 s by default. */
+function settles(error: unknown): boolean {
+  return settling.has(brokerErrorType(error) ?? "") || isUnreached(error);
+}
 
 const patienceMs = 20_000;
 const firstWaitMs = 50;
@@ -35,7 +40,7 @@ export async function whileBrokersSettle<T>(
     try {
       return await ask();
     } catch (error) {
-      if (!settling.has(brokerErrorType(error) ?? "") || performance.now() > endMs) throw error;
+      if (!settles(error) || performance.now() > endMs) throw error;
       await delay(waitMs);
       // When it fails, so does the next try, which says why.
       await refresh().catch(() => undefined);
@@ -59,8 +64,8 @@ export async function waitUntilServed(
       const found = await admin.fetchTopicMetadata({ topics: [...topics] });
       return found.topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0));
     } catch (error) {
-      const type = brokerErrorType(error) ?? "";
-      if ((!settling.has(type) && type !== unheardOf) || performance.now() > end) throw error;
+      const helps = settles(error) || brokerErrorType(error) === unheardOf;
+      if (!helps || performance.now() > end) throw error;
       return false;
     }
   };
