@@ -11,7 +11,7 @@ export interface Load {
 }
 
 /** Calls `round` with 0, 1, 2 … and waits for it and for a while, until it is stopped. */
-function steadily(pauseMs: number, round: (n: number) => Promise<void> | void): () => Promise<number> {
+export function steadily(pauseMs: number, round: (n: number) => Promise<void> | void): () => Promise<number> {
   const over = new AbortController();
   let rounds = 0;
   const running = (async () => {
