@@ -4,7 +4,7 @@ import { AssignerProtocol, ConfigResourceTypes } from "./kafkajs.ts";
 import { type ClientSettings, createClient } from "./client.ts";
 import { clusterOf, connectCluster } from "./cluster.ts";
 import { brokerErrorType, isUnreached, messageOf, unreachable, withDeadline } from "./errors.ts";
-import { waitUntilSeen, waitUntilServed, whileBrokersSettle } from "./settling.ts";
+import { waitUntilSeen, waitUntilServed, whileBrokersSettle, whileUnheardOf } from "./settling.ts";
 import type { TopicPartition } from "./types.ts";
 
 export interface TopicDescription {
@@ -95,12 +95,13 @@ export interface KafkaAdmin {
   close(): Promise<void>;
 }
 
-const connectTimeoutMs = 10_000;
+/** Enough for a broker that does not answer and another one after it. */
+const connectTimeoutMs = 15_000;
 const creationTimeoutMs = 30_000;
 const visibleWithinMs = 5_000;
 
 export function createAdmin(settings: ClientSettings): KafkaAdmin {
-  const client = createClient(settings);
+  const client = createClient({ ...settings, requestTimeoutMs: creationTimeoutMs });
   const admin = client.kafka.admin({ retry: { initialRetryTime: 100, retries: 5 } });
   const cluster = clusterOf(client.kafka);
   let connecting: Promise<void> | undefined;
@@ -169,16 +170,14 @@ export function createAdmin(settings: ClientSettings): KafkaAdmin {
     },
     createTopics: async (topics) => {
       const kafka = await connected();
-      await kafka.createTopics({
-        waitForLeaders: false,
-        timeout: creationTimeoutMs,
-        topics: topics.map(({ name, partitions, replicationFactor, configs }) => ({
-          topic: name,
-          numPartitions: partitions,
-          replicationFactor,
-          configEntries: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
-        })),
-      });
+      const wanted = topics.map(({ name, partitions, replicationFactor, configs }) => ({
+        topic: name,
+        numPartitions: partitions,
+        replicationFactor,
+        configEntries: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
+      }));
+      const creation = { waitForLeaders: false, timeout: creationTimeoutMs, topics: wanted };
+      await whileUnheardOf(() => kafka.createTopics(creation), visibleWithinMs);
       const names = topics.map(({ name }) => name);
       await waitUntilServed(kafka, names, creationTimeoutMs);
     },

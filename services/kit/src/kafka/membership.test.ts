@@ -91,3 +91,13 @@ test("a new group object goes on as the member that could not leave, and joins a
   membership.goOn(third);
   expect(third.memberId).toBeNull();
 });
+
+test("a heartbeat that is not answered does not hold up the fetch that it ends, and what comes of it is seen", async () => {
+  const { findings, of, membership } = scene();
+  const hanging = Promise.withResolvers<void>();
+  await membership.heartbeat(of, () => hanging.promise);
+  await membership.heartbeat(of, () => Promise.reject(new Error("not asked")));
+  hanging.reject(refused);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(findings).toHaveLength(1);
+});

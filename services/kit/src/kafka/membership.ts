@@ -1,5 +1,5 @@
 import type { Logger } from "../logger.ts";
-import { brokerErrorType, isUnreached, messageOf } from "./errors.ts";
+import { brokerErrorType, isUnreached, messageOf, withDeadline } from "./errors.ts";
 import type { ConsumerGroup, Coordinator } from "./group-hooks.ts";
 
 export interface MembershipDeps {
@@ -35,8 +35,13 @@ const away: ReadonlySet<string | undefined> = new Set([
   "NOT_COORDINATOR_FOR_GROUP",
 ]);
 
+/** Every fetch ends with a heartbeat: one that hangs must not hold up what other brokers have. */
+const waitMs = 500;
+const unanswered = new Error("the heartbeat is not answered yet");
+
 export function createMembership({ sessionTimeoutMs, now, logger }: MembershipDeps): Membership {
   let looking: Promise<void> | undefined;
+  let beating: Promise<void> | undefined;
   let awaySinceMs: number | undefined;
   let member: ConsumerGroup | undefined;
 
@@ -71,21 +76,32 @@ export function createMembership({ sessionTimeoutMs, now, logger }: MembershipDe
     logger.info({ event: "consumer.coordinator-found", tookMs }, "The group has a coordinator again");
   }
 
+  async function beatOnce(group: ConsumerGroup, beat: () => Promise<void>, isOver: boolean): Promise<void> {
+    const before = group.lastRequest;
+    try {
+      await beat();
+    } catch (error) {
+      if (!failed(group, error) || isOver) throw error;
+    }
+    if (group.lastRequest !== before) back();
+  }
+
   return {
     failed,
     async heartbeat(group, beat) {
       const isOver = awaySinceMs !== undefined && now() - awaySinceMs > sessionTimeoutMs;
-      if (looking && !isOver) return;
-      const before = group.lastRequest;
-      try {
-        await beat();
-      } catch (error) {
-        if (!failed(group, error) || isOver) throw error;
-      }
-      if (group.lastRequest !== before) back();
+      if (beating || (looking && !isOver)) return;
+      const mine = beatOnce(group, beat, isOver).finally(() => {
+        if (beating === mine) beating = undefined;
+      });
+      beating = mine;
+      await withDeadline(mine, waitMs, () => unanswered).catch((error: unknown) => {
+        if (error !== unanswered) throw error;
+      });
     },
     goOn(group) {
       awaySinceMs = undefined;
+      beating = undefined;
       group.memberId ??= member?.memberId ?? null;
       member = group;
     },

@@ -30,17 +30,34 @@ const longestWaitMs = 1_000;
  * @param refresh looks up anew who leads; before each further try.
  * @throws what `ask` rejects with, when it is something else or goes on for `deadlineMs`.
  */
-export async function whileBrokersSettle<T>(
+export function whileBrokersSettle<T>(
   ask: () => Promise<T>,
-  refresh: () => Promise<unknown> = () => Promise.resolve(),
+  refresh?: () => Promise<unknown>,
   deadlineMs = patienceMs,
+): Promise<T> {
+  return askAgain(ask, settles, deadlineMs, refresh);
+}
+
+/**
+ * Asks again while the broker that is asked has not heard of a topic. Of several, one acknowledges a topic before the others have heard
+ * of it; and kafkajs asks for all topics that it was ever told of, whatever it is about to do.
+ */
+export function whileUnheardOf<T>(ask: () => Promise<T>, deadlineMs: number): Promise<T> {
+  return askAgain(ask, (error) => brokerErrorType(error) === unheardOf, deadlineMs);
+}
+
+async function askAgain<T>(
+  ask: () => Promise<T>,
+  helps: (error: unknown) => boolean,
+  deadlineMs: number,
+  refresh: () => Promise<unknown> = () => Promise.resolve(),
 ): Promise<T> {
   const endMs = performance.now() + deadlineMs;
   for (let waitMs = firstWaitMs; ; waitMs = Math.min(waitMs * 2, longestWaitMs)) {
     try {
       return await ask();
     } catch (error) {
-      if (!settles(error) || performance.now() > endMs) throw error;
+      if (!helps(error) || performance.now() > endMs) throw error;
       await delay(waitMs);
       // When it fails, so does the next try, which says why.
       await refresh().catch(() => undefined);
@@ -73,7 +90,10 @@ export async function waitUntilServed(
     if (performance.now() > end) throw new Error("Partitions of the new topics have no leader");
     await delay(firstWaitMs);
   }
-  for (const topic of topics) await whileBrokersSettle(() => admin.fetchTopicOffsets(topic));
+  for (const topic of topics) {
+    const offsets = () => whileBrokersSettle(() => admin.fetchTopicOffsets(topic));
+    await whileUnheardOf(offsets, deadlineMs);
+  }
 }
 
 /**
