@@ -12,6 +12,8 @@ export interface KafkaCluster {
   readonly brokers: readonly string[];
   /** Numbers of the brokers, as metadata names them: 1, 2, … */
   readonly ids: readonly number[];
+  /** The process of a broker that runs. */
+  pidOf(id: number): number;
   /** SIGKILL. Resolves when the process is gone; the others notice within 2 s. */
   kill(id: number): Promise<void>;
   /** Starts a killed broker again, on its data and its port. Resolves when it is in service. */
@@ -49,12 +51,18 @@ export async function startKafkaCluster(
     await stop();
     throw failed.reason;
   }
+  function engineOf(id: number): EngineProcess {
+    const engine = running.get(id);
+    if (!engine) throw new RangeError(`no broker ${id} runs`);
+    return engine;
+  }
+
   return {
     brokers: nodes.map(urlOf),
     ids: nodes.map(({ id }) => id),
+    pidOf: (id) => engineOf(id).pid,
     async kill(id) {
-      const engine = running.get(id);
-      if (!engine) throw new RangeError(`no broker ${id} runs`);
+      const engine = engineOf(id);
       running.delete(id);
       process.kill(engine.pid, "SIGKILL");
       await engine.exited;
