@@ -1,6 +1,7 @@
 export { startAnvil, type AnvilEngine, type AnvilOptions } from "./anvil.ts";
 export { startClickHouse, type ClickHouseEngine, type ClickHouseOptions } from "./clickhouse.ts";
 export { startEngines, type Engines, type EnginesOptions } from "./engines.ts";
+export { startKafkaCluster, type KafkaCluster } from "./kafka/cluster.ts";
 export { startKafka, type KafkaEngine } from "./kafka/kafka.ts";
 export { kafkaVersion } from "./kafka/versions.ts";
 export { discardEngineData, resetEngines, takeDownEngines } from "./local/down.ts";

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { startKafka } from "@ethhook/infra";
+import { type KafkaCluster, startKafka, startKafkaCluster } from "@ethhook/infra";
 import {
   type Batch,
   type Broker,
@@ -69,7 +69,25 @@ export const brokers = [
 /** A real broker of its own. */
 export async function startKafkaBench(): Promise<KafkaBench> {
   const engine = await startKafka({});
-  const kafka = createKafka({ brokers: engine.brokers, clientId: "test", logger: testLogger });
+  return { ...benchAt(engine.brokers, 1, () => engine.stop()), pid: engine.pid };
+}
+
+export interface ClusterBench extends Omit<KafkaBench, "pid"> {
+  readonly cluster: KafkaCluster;
+}
+
+/** Three real brokers of its own, with topics on all of them. */
+export async function startClusterBench(): Promise<ClusterBench> {
+  const cluster = await startKafkaCluster(3);
+  return { ...benchAt(cluster.brokers, 3, () => cluster.stop()), cluster };
+}
+
+function benchAt(
+  addresses: readonly string[],
+  replicationFactor: number,
+  stop: () => Promise<void>,
+): Omit<KafkaBench, "pid"> {
+  const kafka = createKafka({ brokers: addresses, clientId: "test", logger: testLogger });
   const admin = kafka.admin();
   const committed = async (groupId: string, topic: string, partition: number): Promise<number | null> => {
     const offsets = await admin.committedOffsets(groupId, [topic]);
@@ -80,19 +98,18 @@ export async function startKafkaBench(): Promise<KafkaBench> {
     ...shared,
     kafka,
     admin,
-    brokers: engine.brokers,
-    pid: engine.pid,
+    brokers: addresses,
     committed,
     newTopic: async (partitions, configs = {}) => {
       const name = `t.${randomUUID()}`;
-      await admin.createTopics([{ name, partitions, replicationFactor: 1, configs }]);
+      await admin.createTopics([{ name, partitions, replicationFactor, configs }]);
       return name;
     },
     setOffset: (groupId, topic, partition, offset) =>
       admin.setOffsets(groupId, topic, [{ partition, offset }]),
     stop: async () => {
       await admin.close();
-      await engine.stop();
+      await stop();
     },
   };
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { startEngines } from "@ethhook/infra";
+import { type KafkaCluster, startEngines, startKafkaCluster } from "@ethhook/infra";
 import type { KafkaClient } from "@ethhook/kit";
 import { createApiClient, type ApiClient } from "@ethhook/scripts/api-client";
 import { migrateClickHouse, migratePostgres } from "@ethhook/scripts/migrate";
@@ -17,6 +17,8 @@ import { testKafka } from "./kafka.ts";
 export interface WholePath {
   readonly kafka: KafkaClient;
   readonly topology: Topology;
+  /** Its brokers, if there are several. */
+  readonly cluster: KafkaCluster | undefined;
   /** Where its engines are: what a command of this project needs in its environment. */
   readonly urls: EngineUrls;
   /** Sentences of services that ended although nobody asked them to. */
@@ -33,18 +35,21 @@ export interface WholePath {
 
 const readyWithinMs = 30_000;
 
-export async function startWholePath(): Promise<WholePath> {
+export async function startWholePath({ brokers = 1 } = {}): Promise<WholePath> {
   const stack = new AsyncDisposableStack();
   const logs = mkdtempSync(join(tmpdir(), "ethhook-e2e-"));
   stack.defer(() => rmSync(logs, { recursive: true, force: true }));
   try {
-    const engines = await startEngines({ kafka: true, postgres: true, clickhouse: true });
+    const cluster = brokers > 1 ? await startKafkaCluster(brokers) : undefined;
+    if (cluster) stack.defer(() => cluster.stop());
+    const engines = await startEngines({ kafka: !cluster, postgres: true, clickhouse: true });
     stack.defer(() => engines.stop());
-    return await prepare(stack, logs, {
-      KAFKA_BROKERS: engines.kafka?.url ?? "",
+    const urls = {
+      KAFKA_BROKERS: cluster?.brokers.join() ?? engines.kafka?.url ?? "",
       DATABASE_URL: engines.postgres?.url ?? "",
       CLICKHOUSE_URL: engines.clickhouse?.url ?? "",
-    });
+    };
+    return { ...(await prepare(stack, logs, urls)), cluster };
   } catch (error) {
     await stack.disposeAsync();
     throw error;
@@ -53,13 +58,18 @@ export async function startWholePath(): Promise<WholePath> {
 
 export type EngineUrls = Readonly<Record<"KAFKA_BROKERS" | "DATABASE_URL" | "CLICKHOUSE_URL", string>>;
 
-async function prepare(stack: AsyncDisposableStack, logs: string, urls: EngineUrls): Promise<WholePath> {
+async function prepare(
+  stack: AsyncDisposableStack,
+  logs: string,
+  urls: EngineUrls,
+): Promise<Omit<WholePath, "cluster">> {
   const topology = createTopology(builtInChains);
   const kafka = testKafka(urls.KAFKA_BROKERS, topology);
   const admin = kafka.admin();
   await Promise.all([applyTopology(admin, topology), migratePostgres(urls.DATABASE_URL)]);
   await admin.close();
-  const target = { url: urls.CLICKHOUSE_URL, brokers: [urls.KAFKA_BROKERS], chains: builtInChains };
+  const brokers = urls.KAFKA_BROKERS.split(",");
+  const target = { url: urls.CLICKHOUSE_URL, brokers, chains: builtInChains };
   await migrateClickHouse({ ...target, database: "ethhook" });
   const adminKey = randomBytes(16).toString("hex");
   const shared = {

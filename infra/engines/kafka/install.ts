@@ -120,7 +120,7 @@ function formatEmptyData(java: Java, { classPath, emptyData }: KafkaInstallation
   const part = `${home}.part-format`;
   mkdirSync(part, { recursive: true });
   const config = join(part, "server.properties");
-  writeFileSync(config, brokerProperties(join(part, "data"), { port: 9092, controllerPort: 9093 }));
+  writeFileSync(config, brokerProperties(join(part, "data"), { id: 1, port: 9092, controllerPort: 9093 }));
   const clusterId = "ZXRoaG9vay1sb2NhbC0wMQ";
   const done = spawnSync(
     java.command,
@@ -144,7 +144,7 @@ async function writeClassArchive(java: Java, installation: KafkaInstallation, ho
   const port = await choosePort(0, use);
   const controllerPort = await choosePort(0, use);
   const config = join(part, "server.properties");
-  writeFileSync(config, brokerProperties(data, { port, controllerPort }));
+  writeFileSync(config, brokerProperties(data, { id: 1, port, controllerPort }));
   const archive = join(part, "classes.jsa");
   try {
     const engine = await spawnEngine({

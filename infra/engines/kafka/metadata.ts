@@ -18,11 +18,23 @@ function metadataRequest(): Buffer {
   return Buffer.concat([size, body]);
 }
 
+/** Ports that the brokers of an answer advertise. @see https://kafka.apache.org/protocol#The_Messages_Metadata */
+function portsOf(answer: Buffer): number[] {
+  const ports: number[] = [];
+  let at = 12;
+  for (let left = answer.readInt32BE(8); left > 0; left -= 1) {
+    at += 6 + answer.readInt16BE(at + 4); // the broker's number and its host
+    ports.push(answer.readInt32BE(at));
+    at += 6 + Math.max(0, answer.readInt16BE(at + 4)); // the port and the rack
+  }
+  return ports;
+}
+
 /**
- * Whether the Kafka broker on `host:port` is in service: it lists at least one broker, which it does only once it has
- * registered with the controller. An open port alone says nothing yet. A bare exchange, because only the kit knows a client library.
+ * Ports of the brokers in service that the broker on `host:port` knows: itself among them once it has registered with the controller.
+ * An open port alone says nothing yet. A bare exchange, because only the kit knows a client library.
  */
-export function brokerAnswers(host: string, port: number, timeoutMs = 2_000): Promise<boolean> {
+export function brokerPorts(host: string, port: number, timeoutMs = 2_000): Promise<readonly number[]> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port });
     let received = Buffer.alloc(0);
@@ -31,15 +43,19 @@ export function brokerAnswers(host: string, port: number, timeoutMs = 2_000): Pr
       socket.destroy();
       outcome();
     };
-    const timer = setTimeout(() => finish(() => resolve(false)), timeoutMs);
+    const timer = setTimeout(() => finish(() => resolve([])), timeoutMs);
     socket.once("connect", () => socket.write(metadataRequest()));
     socket.once("error", (error) => finish(() => reject(error)));
-    socket.once("close", () => finish(() => resolve(false)));
+    socket.once("close", () => finish(() => resolve([])));
     socket.on("data", (chunk) => {
       received = Buffer.concat([received, chunk]);
       if (received.length < 12 || received.length < 4 + received.readInt32BE(0)) return;
-      const brokers = received.readInt32BE(8);
-      finish(() => resolve(brokers > 0));
+      finish(() => resolve(portsOf(received)));
     });
   });
+}
+
+/** Whether the Kafka broker on `host:port` is in service. */
+export async function brokerAnswers(host: string, port: number, timeoutMs?: number): Promise<boolean> {
+  return (await brokerPorts(host, port, timeoutMs)).length > 0;
 }

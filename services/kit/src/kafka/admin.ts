@@ -3,8 +3,8 @@ import type { Admin, Cluster } from "kafkajs";
 import { AssignerProtocol, ConfigResourceTypes } from "./kafkajs.ts";
 import { type ClientSettings, createClient } from "./client.ts";
 import { clusterOf, connectCluster } from "./cluster.ts";
-import { brokerErrorType, messageOf, unreachable, withDeadline } from "./errors.ts";
-import { waitUntilSeen, waitUntilServed, whileBrokersSettle } from "./settling.ts";
+import { brokerErrorType, isUnreached, messageOf, unreachable, withDeadline } from "./errors.ts";
+import { waitUntilSeen, waitUntilServed, whileBrokersSettle, whileUnheardOf } from "./settling.ts";
 import type { TopicPartition } from "./types.ts";
 
 export interface TopicDescription {
@@ -95,12 +95,13 @@ export interface KafkaAdmin {
   close(): Promise<void>;
 }
 
-const connectTimeoutMs = 10_000;
+/** Enough for a broker that does not answer and another one after it. */
+const connectTimeoutMs = 15_000;
 const creationTimeoutMs = 30_000;
 const visibleWithinMs = 5_000;
 
 export function createAdmin(settings: ClientSettings): KafkaAdmin {
-  const client = createClient(settings);
+  const client = createClient({ ...settings, requestTimeoutMs: creationTimeoutMs });
   const admin = client.kafka.admin({ retry: { initialRetryTime: 100, retries: 5 } });
   const cluster = clusterOf(client.kafka);
   let connecting: Promise<void> | undefined;
@@ -121,16 +122,27 @@ export function createAdmin(settings: ClientSettings): KafkaAdmin {
     return admin;
   }
 
+  /** Asks what may be asked twice; one of several brokers may be away. */
+  async function ask<T>(
+    question: (kafka: Admin) => Promise<T>,
+    refresh?: (kafka: Admin) => Promise<unknown>,
+  ): Promise<T> {
+    const kafka = await connected();
+    try {
+      return await whileBrokersSettle(() => question(kafka), refresh && (() => refresh(kafka)));
+    } catch (error) {
+      throw isUnreached(error) ? unreachable(settings.brokers, error) : error;
+    }
+  }
+
   async function topicConfigs(
     names: readonly string[],
   ): Promise<ReadonlyMap<string, ReadonlyMap<string, TopicConfig>>> {
     if (names.length === 0) return new Map();
-    const { resources } = await (
-      await connected()
-    ).describeConfigs({
-      includeSynonyms: false,
-      resources: names.map((name) => ({ type: ConfigResourceTypes.TOPIC, name })),
-    });
+    const resourcesAsked = names.map((name) => ({ type: ConfigResourceTypes.TOPIC, name }));
+    const { resources } = await ask((kafka) =>
+      kafka.describeConfigs({ includeSynonyms: false, resources: resourcesAsked }),
+    );
     return new Map(
       resources.map(({ resourceName, configEntries }) => [
         resourceName,
@@ -146,11 +158,10 @@ export function createAdmin(settings: ClientSettings): KafkaAdmin {
 
   return {
     describeTopics: async (names) => {
-      const kafka = await connected();
-      const existing = (await kafka.listTopics()).filter((name) => !name.startsWith("__"));
+      const existing = (await ask((kafka) => kafka.listTopics())).filter((name) => !name.startsWith("__"));
       const wanted = names ? existing.filter((name) => names.includes(name)) : existing;
       if (wanted.length === 0) return [];
-      const { topics } = await kafka.fetchTopicMetadata({ topics: wanted });
+      const { topics } = await ask((kafka) => kafka.fetchTopicMetadata({ topics: wanted }));
       return topics.map(({ name, partitions }) => ({
         name,
         partitions: partitions.length,
@@ -159,16 +170,14 @@ export function createAdmin(settings: ClientSettings): KafkaAdmin {
     },
     createTopics: async (topics) => {
       const kafka = await connected();
-      await kafka.createTopics({
-        waitForLeaders: false,
-        timeout: creationTimeoutMs,
-        topics: topics.map(({ name, partitions, replicationFactor, configs }) => ({
-          topic: name,
-          numPartitions: partitions,
-          replicationFactor,
-          configEntries: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
-        })),
-      });
+      const wanted = topics.map(({ name, partitions, replicationFactor, configs }) => ({
+        topic: name,
+        numPartitions: partitions,
+        replicationFactor,
+        configEntries: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
+      }));
+      const creation = { waitForLeaders: false, timeout: creationTimeoutMs, topics: wanted };
+      await whileUnheardOf(() => kafka.createTopics(creation), visibleWithinMs);
       const names = topics.map(({ name }) => name);
       await waitUntilServed(kafka, names, creationTimeoutMs);
     },
@@ -202,16 +211,14 @@ export function createAdmin(settings: ClientSettings): KafkaAdmin {
       }, visibleWithinMs);
     },
     listGroups: async () => {
-      const kafka = await connected();
-      const { groups } = await whileBrokersSettle(() => kafka.listGroups());
+      const { groups } = await ask((kafka) => kafka.listGroups());
       return groups
         .filter((group) => group.protocolType === "consumer" || group.protocolType === "")
         .map((group) => group.groupId);
     },
     describeGroups: async (groupIds) => {
       if (groupIds.length === 0) return [];
-      const kafka = await connected();
-      const { groups } = await whileBrokersSettle(() => kafka.describeGroups([...groupIds]));
+      const { groups } = await ask((kafka) => kafka.describeGroups([...groupIds]));
       return groups.map(({ groupId, state, members }) => ({
         groupId,
         state,
@@ -235,9 +242,8 @@ export function createAdmin(settings: ClientSettings): KafkaAdmin {
       }
     },
     committedOffsets: async (groupId, topics) => {
-      const kafka = await connected();
       const asked = { groupId, ...(topics ? { topics: [...topics] } : {}) };
-      const found = await whileBrokersSettle(() => kafka.fetchOffsets(asked));
+      const found = await ask((kafka) => kafka.fetchOffsets(asked));
       return found.flatMap(({ topic, partitions }) =>
         partitions.map(({ partition, offset }) => ({
           topic,
@@ -252,27 +258,22 @@ export function createAdmin(settings: ClientSettings): KafkaAdmin {
       await commitWithoutMember(cluster, groupId, topic, partitions);
     },
     bounds: async (topic) => {
-      const kafka = await connected();
-      const offsets = await whileBrokersSettle(
-        () => kafka.fetchTopicOffsets(topic),
-        () => refreshLeaders(kafka),
-      );
+      const offsets = await ask((kafka) => kafka.fetchTopicOffsets(topic), refreshLeaders);
       return offsets
         .map(({ partition, low, high }) => ({ partition, start: Number(low), end: Number(high) }))
         .toSorted((a, b) => a.partition - b.partition);
     },
     offsetsAt: async (topic, timestampMs) => {
-      const kafka = await connected();
-      const offsets = await whileBrokersSettle(
-        () => kafka.fetchTopicOffsetsByTimestamp(topic, timestampMs),
-        () => refreshLeaders(kafka),
+      const offsets = await ask(
+        (kafka) => kafka.fetchTopicOffsetsByTimestamp(topic, timestampMs),
+        refreshLeaders,
       );
       return offsets
         .map(({ partition, offset }) => ({ partition, offset: Number(offset) }))
         .toSorted((a, b) => a.partition - b.partition);
     },
     describeCluster: async () => {
-      const { brokers, controller, clusterId } = await (await connected()).describeCluster();
+      const { brokers, controller, clusterId } = await ask((kafka) => kafka.describeCluster());
       return { clusterId, controller, brokers: brokers.map(({ host, port }) => `${host}:${port}`) };
     },
     close: async () => {

@@ -35,6 +35,8 @@ export interface OwnRequest<T> {
   readonly api: keyof typeof apiKeys;
   /** Versions that the caller can write and read. */
   readonly versions: readonly [oldest: number, newest: number];
+  /** More than the client's usual time, where the broker may take it. */
+  readonly timeoutMs?: number;
   /** Arguments for kafkajs' own request, which is used unless `encode` is given. */
   readonly request: object;
   /** The request's body in place of kafkajs'. */
@@ -53,6 +55,7 @@ export async function sendRequest<T>(broker: Broker, own: OwnRequest<T>): Promis
   try {
     return await connectionPool.send<T>({
       ...protocol,
+      ...(own.timeoutMs === undefined ? {} : { requestTimeout: own.timeoutMs }),
       request: encode
         ? { ...protocol.request, encode: async () => encoded(encode(version)) }
         : protocol.request,

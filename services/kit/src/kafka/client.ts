@@ -21,6 +21,8 @@ export interface ClientSettings {
   /** TLS with the system's certificate authorities. */
   readonly tls?: boolean;
   readonly sasl?: SASLOptions;
+  /** How long a broker may take for an answer; joins and writes name their own time. Default 10 000. */
+  readonly requestTimeoutMs?: number;
 }
 
 export interface Client {
@@ -48,14 +50,18 @@ export function createClient(settings: ClientSettings): Client {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, keepAliveDelayMs);
     sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+    socket.once("close", () => {
+      sockets.delete(socket);
+      // kafkajs lets go of a closed one at each try to reach its broker, and Node keeps each for a connection that never comes.
+      socket.unref = () => socket;
+    });
     return socket;
   };
   const kafka = new Kafka({
-    brokers: [...settings.brokers],
+    brokers: shuffled(settings.brokers),
     clientId: settings.clientId,
     connectionTimeout: 5_000,
-    requestTimeout: 30_000,
+    requestTimeout: settings.requestTimeoutMs ?? 10_000,
     // Short: whoever uses the client tries again by itself, and a broker that comes back should be seen at once.
     retry: { initialRetryTime: 50, retries: 3 },
     socketFactory,
@@ -71,6 +77,12 @@ export function createClient(settings: ClientSettings): Client {
       for (const socket of sockets) socket.destroy(new Error("this client was killed"));
     },
   };
+}
+
+/** kafkajs begins with the first: one that takes connections and does not answer would be in the way of every client. */
+function shuffled(brokers: readonly string[]): string[] {
+  const order = new Map(brokers.map((broker) => [broker, Math.random()]));
+  return brokers.toSorted((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0));
 }
 
 /** kafkajs builds every log entry before it drops it, so the level is decided here. */

@@ -1,7 +1,8 @@
 import type { Cluster, Kafka } from "kafkajs";
 import { withDeadline } from "./errors.ts";
 
-const connectTimeoutMs = 10_000;
+/** Enough for a broker that does not answer and another one after it. */
+const connectTimeoutMs = 15_000;
 
 /**
  * kafkajs' own view of the cluster, which can fetch and commit without a consumer group. kafkajs gives it to nobody but a

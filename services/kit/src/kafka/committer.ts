@@ -2,12 +2,15 @@ import type { Logger } from "../logger.ts";
 import { brokerErrorType, messageOf } from "./errors.ts";
 import type { ConsumerGroup } from "./group-hooks.ts";
 import type { GroupMetrics } from "./kafka-metrics.ts";
+import type { Membership } from "./membership.ts";
 import type { Commit, OffsetTracker } from "./offset-tracker.ts";
 
 export interface CommitterDeps {
   readonly tracker: OffsetTracker;
   /** The group whose assignment the tracker holds; undefined between assignments. */
   readonly group: () => ConsumerGroup | undefined;
+  /** Told of each failure: that the coordinator is away is said there. */
+  readonly membership: Pick<Membership, "failed">;
   readonly logger: Logger;
   readonly metrics: GroupMetrics;
 }
@@ -36,7 +39,7 @@ const membershipLost: ReadonlySet<string | undefined> = new Set([
  * Offsets go through the group object of their own generation, so that the broker refuses them when it is over.
  * kafkajs' public commitOffsets() would return silently when its consumer is not running.
  */
-export function createCommitter({ tracker, group, logger, metrics }: CommitterDeps): Committer {
+export function createCommitter({ tracker, group, membership, logger, metrics }: CommitterDeps): Committer {
   let committing: Promise<boolean> | undefined;
   let timer: NodeJS.Timeout | undefined;
 
@@ -48,7 +51,7 @@ export function createCommitter({ tracker, group, logger, metrics }: CommitterDe
       const type = brokerErrorType(error);
       metrics.commitFailed();
       const fields = { event: "consumer.commit-failed", err: error, type };
-      if (expected.has(type)) logger.debug(fields, messageOf(error));
+      if (membership.failed(to, error) || expected.has(type)) logger.debug(fields, messageOf(error));
       else logger.warn(fields, `Commit failed: ${messageOf(error)}`);
       return !membershipLost.has(type);
     }

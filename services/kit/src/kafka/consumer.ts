@@ -13,6 +13,7 @@ import { createFetchWait } from "./fetch-wait.ts";
 import { createFlowControl } from "./flow-control.ts";
 import type { ConsumerGroup } from "./group-hooks.ts";
 import type { KafkaMetrics } from "./kafka-metrics.ts";
+import { createMembership } from "./membership.ts";
 import { createLogOnce } from "./log-once.ts";
 import { createOffsetTracker, type Run } from "./offset-tracker.ts";
 import type {
@@ -64,7 +65,8 @@ export function createConsumer(options: ConsumerOptions, deps: ConsumerDeps): Co
   const tracker = createOffsetTracker({ onChange: (at, unsettled) => flow.unsettledChanged(at, unsettled) });
   const metrics = deps.metrics.ofGroup(config.groupId, tracker, flow);
   const draining = createDrain(tracker, logger);
-  const committer = createCommitter({ tracker, logger, metrics, group: () => group });
+  const membership = createMembership({ ...config, logger, now: Date.now });
+  const committer = createCommitter({ tracker, membership, logger, metrics, group: () => group });
   const loop = createFetchLoop(loopDeps());
 
   let handlers: ConsumerHandlers | undefined;
@@ -95,6 +97,7 @@ export function createConsumer(options: ConsumerOptions, deps: ConsumerDeps): Co
   async function beforeJoin(joining: ConsumerGroup): Promise<void> {
     // Without its member id, others own the partitions already.
     if (state === "running") await leaveGeneration(joining === group && joining.memberId !== null);
+    membership.goOn(joining);
   }
 
   async function fetchRound(of: ConsumerGroup, nodeId: string): Promise<void> {
@@ -113,7 +116,7 @@ export function createConsumer(options: ConsumerOptions, deps: ConsumerDeps): Co
 
   /** Takes over the assignment of a new generation before its first fetch. */
   async function adopt(joined: ConsumerGroup): Promise<void> {
-    await joined.offsetManager.resolveOffsets();
+    await joined.offsetManager?.resolveOffsets();
     const starts = startsOf(joined);
     previous = assignmentOf(starts);
     group = joined;
@@ -254,6 +257,7 @@ export function createConsumer(options: ConsumerOptions, deps: ConsumerDeps): Co
     const assigner = createAssigner(config.assignment, () => previous, {
       beforeJoin,
       fetch: fetchRound,
+      heartbeat: (of, send) => membership.heartbeat(of, send),
     });
     const consumer = client.kafka.consumer(kafkajsConfig(config, assigner, () => state === "running"));
     kafkaConsumer = consumer;
@@ -316,7 +320,7 @@ function kafkajsConfig(
 }
 
 function startsOf(joined: ConsumerGroup): PartitionStart[] {
-  const committed = joined.offsetManager.committedOffsets();
+  const committed = joined.offsetManager?.committedOffsets() ?? {};
   return joined
     .assigned()
     .flatMap(({ topic, partitions }) =>

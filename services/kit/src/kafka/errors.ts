@@ -53,6 +53,28 @@ const identityLost: ReadonlySet<string> = new Set([
   "INVALID_PRODUCER_ID_MAPPING",
 ]);
 
+/** kafkajs' names for a broker that was not reached, or did not answer. */
+const unreached: ReadonlySet<string | undefined> = new Set([
+  "KafkaJSBrokerNotFound",
+  "KafkaJSConnectionClosedError",
+  "KafkaJSConnectionError",
+  "KafkaJSLockTimeout",
+  "KafkaJSRequestTimeoutError",
+]);
+
+/**
+ * Whether it was a connection that failed, and no broker that refused. One of several brokers is away then: the others take over what
+ * it led and coordinated, and metadata names it until they have.
+ */
+export function isUnreached(error: unknown): boolean {
+  let current = error as KafkaErrorLike | undefined;
+  for (let depth = 0; current && depth < 10; depth += 1) {
+    if (unreached.has(current.name)) return true;
+    current = current.cause as KafkaErrorLike | undefined;
+  }
+  return false;
+}
+
 export type SendFailure = "too-large" | "refused" | "identity-lost" | "transient";
 
 /** What a failed write means. Everything unknown is taken for transient: writing again is harmless, losing is not. */

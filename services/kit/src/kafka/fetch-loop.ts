@@ -1,4 +1,4 @@
-import { brokerErrorType } from "./errors.ts";
+import { brokerErrorType, isUnreached } from "./errors.ts";
 import { fetchFrom, type FetchLimits, type FetchTarget, type PartitionFetch } from "./fetch/fetch.ts";
 import type { ConsumerGroup } from "./group-hooks.ts";
 import { createLeaders } from "./leaders.ts";
@@ -27,6 +27,9 @@ export interface FetchLoop {
 const checkIntervalMs = 1_000;
 /** Also how much later the group's loop sees a rebalance; a `resume` ends it at once. */
 const nothingToFetchMs = 500;
+
+/** A broker that is away is asked again so often; its partitions are fetched elsewhere once the others have taken them over. */
+const awayMs = 200;
 
 /** The leader moved or is not elected yet: new metadata helps. kafkajs would make the whole group join again. */
 const staleLeader: ReadonlySet<string | undefined> = new Set([
@@ -99,6 +102,23 @@ export function createFetchLoop(deps: FetchLoopDeps): FetchLoop {
     await sleep(deps.limits().waitMs);
   }
 
+  /** kafkajs would stop the fetches from all brokers, and after some tries its whole consumer. */
+  async function fetchOrWait(
+    group: ConsumerGroup,
+    nodeId: string,
+    targets: readonly FetchTarget[],
+  ): Promise<readonly PartitionFetch[]> {
+    try {
+      return await fetchFrom(await group.cluster.findBroker({ nodeId }), targets, deps.limits());
+    } catch (error) {
+      if (!isUnreached(error)) throw error;
+      // When nobody answers, nobody leads: the next round finds out.
+      await group.cluster.refreshMetadata().catch(() => undefined);
+      await sleep(awayMs);
+      return [];
+    }
+  }
+
   return {
     wake: () => {
       for (const end of sleepers) end();
@@ -110,8 +130,7 @@ export function createFetchLoop(deps: FetchLoopDeps): FetchLoop {
       // The broker fills its answer in the order of the request: each partition comes first in its turn.
       turn = (turn + 1) % targets.length;
       const rotated = turn === 0 ? targets : [...targets.slice(turn), ...targets.slice(0, turn)];
-      const broker = await group.cluster.findBroker({ nodeId });
-      const fetches = await fetchFrom(broker, rotated, deps.limits());
+      const fetches = await fetchOrWait(group, nodeId, rotated);
       if (!deps.isCurrent(group)) return;
       await deps.onFetched(fetches);
       if (fetches.some((fetch) => fetch.error)) await settleErrors(group, fetches);

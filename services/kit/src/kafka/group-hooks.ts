@@ -3,24 +3,29 @@ import kafkajs, { type Assigner, type Cluster } from "kafkajs";
 
 /**
  * kafkajs has no hook before a rebalance, cannot tell to which generation a batch belongs, and keeps positions of its own.
- * This module wraps two methods of its ConsumerGroup: what joins, and what fetches. kafkajs keeps the membership, the
- * connections and the recovery from errors; the fetching is ours. `kafkajs.test.ts` fails when what it relies on changes.
+ * This module wraps three methods of its ConsumerGroup: what joins, what fetches, and what sends heartbeats. kafkajs keeps the
+ * protocol of the group, the connections and the recovery from errors; the fetching is ours. `kafkajs.test.ts` fails when what it relies on changes.
  */
 const require = createRequire(import.meta.url);
 
 /** The parts of kafkajs' ConsumerGroup that we rely on. */
 export interface ConsumerGroup {
   readonly groupId: string;
-  readonly memberId: string | null;
+  memberId: string | null;
   readonly generationId: number | null;
   readonly assigners: readonly Assigner[];
   readonly cluster: Cluster;
-  readonly coordinator: { heartbeat(request: HeartbeatRequest): Promise<unknown> } | null;
+  coordinator: Coordinator | null;
+  /** When the last heartbeat was answered, Unix milliseconds. */
+  readonly lastRequest: number;
+  /** Null before the first join. */
   readonly offsetManager: {
+    /** The same as the group's. */
+    coordinator: Coordinator;
     /** Fills in the group's committed offsets, or the earliest ones where it has none. */
     resolveOffsets(): Promise<void>;
     committedOffsets(): Record<string, Record<number, string> | undefined>;
-  };
+  } | null;
   assigned(): { topic: string; partitions: number[] }[];
   /** Throws what makes `recoverFromFetch` join again when a topic has got new partitions. */
   checkForStaleAssignment(): void;
@@ -28,9 +33,15 @@ export interface ConsumerGroup {
     topics: { topic: string; partitions: { partition: number; offset: string }[] }[];
   }): Promise<void>;
   joinAndSync(): Promise<void>;
+  /** Sends one when the last is `interval` milliseconds old. Every fetch ends with it. */
+  heartbeat(options: { readonly interval: number }): Promise<void>;
   fetch(nodeId: string): Promise<unknown[]>;
   /** Repairs the connection or the metadata, or throws the error again. */
   recoverFromFetch(error: unknown): Promise<void>;
+}
+
+export interface Coordinator {
+  heartbeat(request: HeartbeatRequest): Promise<unknown>;
 }
 
 interface HeartbeatRequest {
@@ -47,6 +58,8 @@ export interface GroupHooks {
    * own; between the calls kafkajs sends its heartbeats and notices rebalances. A rejection goes to kafkajs' recovery.
    */
   fetch(group: ConsumerGroup, nodeId: string): Promise<void>;
+  /** In place of a heartbeat, which `beat` sends when it is due. A rejection ends the generation. */
+  heartbeat(group: ConsumerGroup, beat: () => Promise<void>): Promise<void>;
 }
 
 /** An assigner carries its consumer's hooks: it is the only object of ours that reaches kafkajs' ConsumerGroup. */
@@ -63,8 +76,9 @@ function hooksOf(group: ConsumerGroup): GroupHooks | undefined {
 /** The methods as kafkajs has them, kept before they are replaced. */
 const join = originalOf("joinAndSync");
 const fetch = originalOf("fetch");
+const heartbeat = originalOf("heartbeat");
 
-function originalOf<M extends "joinAndSync" | "fetch">(
+function originalOf<M extends "joinAndSync" | "fetch" | "heartbeat">(
   method: M,
 ): (group: ConsumerGroup, ...args: Parameters<ConsumerGroup[M]>) => ReturnType<ConsumerGroup[M]> {
   const kept: unknown = Reflect.get(ConsumerGroupClass.prototype, method);
@@ -101,4 +115,12 @@ ConsumerGroupClass.prototype.fetch = async function fetchOurselves(
     await this.recoverFromFetch(error);
   }
   return [];
+};
+
+ConsumerGroupClass.prototype.heartbeat = async function heartbeatOurselves(
+  this: ConsumerGroup,
+  options: { readonly interval: number },
+): Promise<void> {
+  const beat = (): Promise<void> => heartbeat(this, options);
+  await (hooksOf(this)?.heartbeat(this, beat) ?? beat());
 };

@@ -9,7 +9,8 @@ import { clusterOf } from "./cluster.ts";
 import { newestVersion as newestFetch, oldestVersion as oldestFetch } from "./fetch/fetch-response.ts";
 import { type ConsumerGroup, ConsumerGroupClass } from "./group-hooks.ts";
 import { CompressionCodecs, CompressionTypes } from "./kafkajs.ts";
-import { ConnectionPoolClass, RequestQueueClass } from "./patches.ts";
+import { ConnectionPoolClass, type RequestQueue, RequestQueueClass } from "./patches.ts";
+import { BrokerPoolClass } from "./silent-brokers.ts";
 import {
   newestVersion as newestProduce,
   oldestVersion as oldestProduce,
@@ -31,17 +32,22 @@ test.each([
   [
     "src/consumer/consumerGroup.js",
     "group-hooks.ts",
-    "joinAndSync|fetch|commitOffsets|recoverFromFetch|checkForStaleAssignment",
+    "joinAndSync|fetch|heartbeat|commitOffsets|recoverFromFetch|checkForStaleAssignment",
   ],
   ["src/consumer/runner.js", "consumer.ts", "fetch|heartbeat|scheduleFetchManager|stop"],
   ["src/consumer/index.js", "consumer.ts", "onCrash|disconnect"],
-  ["src/consumer/offsetManager/index.js", "consumer.ts", "resolveOffsets|committedOffsets|commitOffsets"],
+  [
+    "src/consumer/offsetManager/index.js",
+    "consumer.ts and membership.ts",
+    "resolveOffsets|committedOffsets|commitOffsets|getCoordinator",
+  ],
   [
     "src/network/requestQueue/index.js",
     "patches.ts",
     "scheduleCheckPendingRequests|checkPendingRequests|scheduleRequestTimeoutCheck",
   ],
-  ["src/network/connection.js", "broker-request.ts", "send"],
+  ["src/network/connection.js", "broker-request.ts and silent-brokers.ts", "send|connect|disconnect"],
+  ["src/cluster/brokerPool.js", "silent-brokers.ts", "findConnectedBroker|withBroker|findBroker"],
   ["src/network/connectionPool.js", "broker-request.ts and patches.ts", "send|getConnection"],
   ["src/protocol/request.js", "broker-request.ts", "encode"],
 ])("%s, which %s relies on, is what was read", (file) => {
@@ -50,8 +56,9 @@ test.each([
 });
 
 test("the methods that the kit wraps are wrapped", () => {
-  const { joinAndSync, fetch } = ConsumerGroupClass.prototype;
-  expect([joinAndSync.name, fetch.name]).toEqual(["joinAfterDrain", "fetchOurselves"]);
+  const { joinAndSync, fetch, heartbeat } = ConsumerGroupClass.prototype;
+  const names = [joinAndSync, fetch, heartbeat].map(({ name }) => name);
+  expect(names).toEqual(["joinAfterDrain", "fetchOurselves", "heartbeatOurselves"]);
 });
 
 test("a group whose coordinator is not found joins again later", async () => {
@@ -120,11 +127,66 @@ test("a request without an answer is found by a look each second, that ends with
   }
 });
 
+test("a connection whose oldest request is late is given up; one that only has a late one behind it is not", () => {
+  vi.useFakeTimers();
+  try {
+    const timedOut: number[] = [];
+    let givenUp = 0;
+    const request = (n: number, requestTimeout: number) => ({
+      sentAt: Date.now(),
+      requestTimeout,
+      timeoutRequest: () => void timedOut.push(n),
+    });
+    const queue = Object.assign(Object.create(RequestQueueClass.prototype as object), {
+      enforceRequestTimeout: true,
+      inflight: new Map([
+        [1, request(1, 3_500)],
+        [2, request(2, 1_500)],
+      ]),
+      requestTimeoutIntervalId: null,
+      isConnected: () => givenUp === 0,
+      giveUp: () => void (givenUp += 1),
+    }) as typeof RequestQueueClass.prototype;
+    queue.scheduleRequestTimeoutCheck();
+    vi.advanceTimersByTime(2_000);
+    expect([timedOut, givenUp]).toEqual([[2], 0]);
+    queue.inflight.delete(2);
+    // As after a pause of the whole process: the answer may be there, unread.
+    vi.setSystemTime(Date.now() + 60_000);
+    vi.advanceTimersByTime(1_000);
+    expect(givenUp).toBe(0);
+    vi.advanceTimersByTime(1_000);
+    expect([timedOut, givenUp, vi.getTimerCount()]).toEqual([[2], 1, 0]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("brokers that answer are asked before one that is silent, and one that cannot be reached is passed over", async () => {
+  const broker = (oldestMs: number) => {
+    const inflight = new Map([[1, { sentAt: Date.now() - oldestMs }]]);
+    return { isConnected: () => true, connectionPool: { pool: [{ requestQueue: { inflight } }] } };
+  };
+  const brokers = { 1: broker(5_000), 2: broker(0), 3: broker(0) };
+  const pool = Object.assign(Object.create(BrokerPoolClass.prototype as object), {
+    brokers,
+    findBroker: async ({ nodeId }: { nodeId: "1" | "2" | "3" }) => {
+      if (nodeId === "2") throw new Error("refused");
+      return brokers[nodeId];
+    },
+  }) as typeof BrokerPoolClass.prototype;
+  const asked = () => pool.withBroker(async ({ nodeId }) => nodeId);
+  expect(await Promise.all(Array.from({ length: 20 }, asked))).toEqual(Array(20).fill("3"));
+  expect(await pool.findConnectedBroker()).toBe(brokers[3]);
+  expect(await pool.withBroker(() => Promise.reject(new Error("who?")))).toBeNull();
+});
+
 test("requests that come together share the connection that is being opened, and open it again after a failure", async () => {
   let attempts = 0;
   let connected = false;
   let fails = true;
   const connection = {
+    requestQueue: {} as RequestQueue,
     isConnected: () => connected,
     async connect() {
       attempts += 1;

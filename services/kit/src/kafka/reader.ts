@@ -36,7 +36,7 @@ export function createReader(settings: ClientSettings): PartitionReader {
 
   async function bounds({ topic, partition }: TopicPartition): Promise<{ start: number; end: number }> {
     const of = await connected();
-    await of.addTargetTopic(topic);
+    await whileBrokersSettle(() => of.addTargetTopic(topic));
     const at = async (fromBeginning: boolean): Promise<number> => {
       const [answer] = await whileBrokersSettle(
         () => of.fetchTopicsOffset([{ topic, partitions: [{ partition }], fromBeginning }]),

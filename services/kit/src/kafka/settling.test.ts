@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { waitUntilSeen, waitUntilServed, whileBrokersSettle } from "./settling.ts";
+import { waitUntilSeen, waitUntilServed, whileBrokersSettle, whileUnheardOf } from "./settling.ts";
 
 type Metadata = Parameters<typeof waitUntilServed>[0];
 
@@ -75,4 +75,17 @@ test("one that loads for ever, and any other error, is told", async () => {
   await expect(whileBrokersSettle(() => Promise.reject(loading), undefined, 0)).rejects.toBe(loading);
   const refused = Object.assign(new Error("no"), { type: "GROUP_AUTHORIZATION_FAILED" });
   await expect(whileBrokersSettle(() => Promise.reject(refused))).rejects.toBe(refused);
+});
+
+test("a broker that is away is waited for: the others take over what it had", async () => {
+  const away = Object.assign(new Error("connect ECONNREFUSED"), { name: "KafkaJSConnectionError" });
+  const answers = [() => Promise.reject(away), () => Promise.resolve("offsets")];
+  expect(await whileBrokersSettle(() => answers.shift()!())).toBe("offsets");
+});
+
+test("a broker that has not heard of a new topic yet is asked again, and not for ever", async () => {
+  const unknown = Object.assign(new Error("which?"), { type: "UNKNOWN_TOPIC_OR_PARTITION" });
+  const answers = [() => Promise.reject(unknown), () => Promise.resolve("made")];
+  expect(await whileUnheardOf(() => answers.shift()!(), 10_000)).toBe("made");
+  await expect(whileUnheardOf(() => Promise.reject(unknown), 0)).rejects.toBe(unknown);
 });

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Admin } from "kafkajs";
-import { brokerErrorType } from "./errors.ts";
+import { brokerErrorType, isUnreached } from "./errors.ts";
 
 /**
  * What a broker says that has just been given a partition or a group, or has given it away. It passes by itself: a topic that was
@@ -16,6 +16,11 @@ const settling: ReadonlySet<string> = new Set([
 /** And of a topic that it has acknowledged, before it has heard of it. */
 const unheardOf = "UNKNOWN_TOPIC_OR_PARTITION";
 
+/** Whether a moment helps. A broker that died is named by metadata until the others have taken over what it had, 9 s by default. */
+function settles(error: unknown): boolean {
+  return settling.has(brokerErrorType(error) ?? "") || isUnreached(error);
+}
+
 const patienceMs = 20_000;
 const firstWaitMs = 50;
 const longestWaitMs = 1_000;
@@ -25,17 +30,34 @@ const longestWaitMs = 1_000;
  * @param refresh looks up anew who leads; before each further try.
  * @throws what `ask` rejects with, when it is something else or goes on for `deadlineMs`.
  */
-export async function whileBrokersSettle<T>(
+export function whileBrokersSettle<T>(
   ask: () => Promise<T>,
-  refresh: () => Promise<unknown> = () => Promise.resolve(),
+  refresh?: () => Promise<unknown>,
   deadlineMs = patienceMs,
+): Promise<T> {
+  return askAgain(ask, settles, deadlineMs, refresh);
+}
+
+/**
+ * Asks again while the broker that is asked has not heard of a topic. Of several, one acknowledges a topic before the others have heard
+ * of it; and kafkajs asks for all topics that it was ever told of, whatever it is about to do.
+ */
+export function whileUnheardOf<T>(ask: () => Promise<T>, deadlineMs: number): Promise<T> {
+  return askAgain(ask, (error) => brokerErrorType(error) === unheardOf, deadlineMs);
+}
+
+async function askAgain<T>(
+  ask: () => Promise<T>,
+  helps: (error: unknown) => boolean,
+  deadlineMs: number,
+  refresh: () => Promise<unknown> = () => Promise.resolve(),
 ): Promise<T> {
   const endMs = performance.now() + deadlineMs;
   for (let waitMs = firstWaitMs; ; waitMs = Math.min(waitMs * 2, longestWaitMs)) {
     try {
       return await ask();
     } catch (error) {
-      if (!settling.has(brokerErrorType(error) ?? "") || performance.now() > endMs) throw error;
+      if (!helps(error) || performance.now() > endMs) throw error;
       await delay(waitMs);
       // When it fails, so does the next try, which says why.
       await refresh().catch(() => undefined);
@@ -59,8 +81,8 @@ export async function waitUntilServed(
       const found = await admin.fetchTopicMetadata({ topics: [...topics] });
       return found.topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0));
     } catch (error) {
-      const type = brokerErrorType(error) ?? "";
-      if ((!settling.has(type) && type !== unheardOf) || performance.now() > end) throw error;
+      const helps = settles(error) || brokerErrorType(error) === unheardOf;
+      if (!helps || performance.now() > end) throw error;
       return false;
     }
   };
@@ -68,7 +90,10 @@ export async function waitUntilServed(
     if (performance.now() > end) throw new Error("Partitions of the new topics have no leader");
     await delay(firstWaitMs);
   }
-  for (const topic of topics) await whileBrokersSettle(() => admin.fetchTopicOffsets(topic));
+  for (const topic of topics) {
+    const offsets = () => whileBrokersSettle(() => admin.fetchTopicOffsets(topic));
+    await whileUnheardOf(offsets, deadlineMs);
+  }
 }
 
 /**

@@ -61,6 +61,7 @@ async function writeTo(
   const { outcomes } = await sendRequest(broker, {
     api: "Produce",
     versions: [oldestVersion, newestVersion],
+    timeoutMs: options.timeoutMs,
     request: { acks: -1, timeout: options.timeoutMs, topicData: [] },
     encode: () => encodeProduceRequest(encoded, options.transactionalId, options.timeoutMs),
     decode: decodeProduceResponse,
