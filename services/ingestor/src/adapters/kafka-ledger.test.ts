@@ -111,6 +111,24 @@ test("whoever was replaced finds out by reading, and does not fence its successo
   await second.append([entryOf(3, 2)]);
 });
 
+test("whoever finds another's records after a new start writes nothing more", async () => {
+  const { ledgerOf } = setUp();
+  const [first, second] = [ledgerOf(), ledgerOf()];
+  await first.open();
+  await second.open();
+  await second.append([entryOf(1, 2)]);
+  const { record, logs } = entryOf(1, 1);
+  // So large that it is written by a producer of its own.
+  const large = {
+    record,
+    logs: logs.map((log) => ({ ...log, data: "0".repeat(33 * 1_048_576) })),
+    refused: [],
+  };
+  await expect(first.append([large])).rejects.toMatchObject({ code: "TRANSACTION_UNKNOWN" });
+  await expect(first.append([entryOf(1, 2)])).rejects.toMatchObject({ code: "TRANSACTION_UNKNOWN" });
+  expect(await second.open()).toHaveLength(1);
+});
+
 test("the dead letters of refused logs are each told from the others by their source", async () => {
   const { broker, ledgerOf } = setUp();
   const ledger = ledgerOf();

@@ -77,10 +77,14 @@ export function createKafkaLedger({ broker, topology, chain }: KafkaLedgerDeps):
    * are written, partition by partition, but no producer starts before they all are.
    */
   async function reinitialise(transactionTimeoutMs?: number): Promise<void> {
-    producer = await initialise(transactionTimeoutMs);
+    const made = await initialise(transactionTimeoutMs);
     const [last] = await tailOf(1);
-    // This fenced whoever took over meanwhile: only the tail tells whether someone did.
-    if ((last?.sequence ?? 0) === lastSequence) return;
+    // This fenced whoever took over meanwhile: only the tail tells whether someone did. If so, nothing is written any more.
+    if ((last?.sequence ?? 0) === lastSequence) {
+      producer = made;
+      return;
+    }
+    await made.stop();
     const found = `${chain.name}: the ledger stands at ${last?.sequence ?? 0}, not at ${lastSequence}`;
     throw new PipelineError("TRANSACTION_UNKNOWN", "retry", found);
   }
