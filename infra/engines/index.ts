@@ -15,6 +15,7 @@ export {
   type LocalEngines,
   type UpOptions,
 } from "./local/up.ts";
+export { anyFreePort, isFree } from "./ports.ts";
 export { startPostgres } from "./postgres.ts";
 export { endAllEngines } from "./process.ts";
 export type { Engine, EngineOptions } from "./types.ts";

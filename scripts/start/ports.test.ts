@@ -1,6 +1,7 @@
 import { createServer, type AddressInfo, type Server } from "node:net";
+import { isFree } from "@ethhook/infra";
 import { afterEach, expect, test } from "vitest";
-import { choosePorts, isFree } from "./ports.ts";
+import { choosePorts } from "./ports.ts";
 
 const servers: Server[] = [];
 afterEach(() => {

@@ -1,4 +1,4 @@
-import { createServer } from "node:net";
+import { anyFreePort, isFree } from "@ethhook/infra";
 import { PipelineError } from "@ethhook/schemas";
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -32,15 +32,6 @@ export const enginePorts = [
   },
 ] as const;
 
-/** Whether nothing listens on `port` of 127.0.0.1. */
-export function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen({ port, host: "127.0.0.1", exclusive: true }, () => server.close(() => resolve(true)));
-  });
-}
-
 /** Ports that were handed out are not handed out again while they are still free. */
 type Taken = Set<number>;
 
@@ -69,7 +60,7 @@ export async function choosePorts(
 }
 
 async function prefer(usual: number, taken: Taken): Promise<number> {
-  return !taken.has(usual) && (await isFree(usual)) ? usual : anyFreePort(taken);
+  return !taken.has(usual) && (await isFree(usual)) ? usual : anyFreePort();
 }
 
 async function insistOn({ name, variable }: PortWish, text: string, taken: Taken): Promise<number> {
@@ -81,25 +72,8 @@ async function insistOn({ name, variable }: PortWish, text: string, taken: Taken
       `${variable}=${text}: a port is a whole number up to 65535.`,
     );
   }
-  if (port === 0) return anyFreePort(taken);
+  if (port === 0) return anyFreePort();
   if (!taken.has(port) && (await isFree(port))) return port;
   const message = `Port ${port} is in use, and ${variable} asks for it for ${name}.`;
   throw new PipelineError("PORT_IN_USE", "crash", message);
-}
-
-/** A port of 127.0.0.1 that nothing listens on now. */
-export /**
- * Below the range that systems take for outgoing connections, so that no client takes the port between our look and the moment
- * when its program listens.
- */
-const firstFreePort = 20_000;
-const lastFreePort = 32_000;
-const drawsMax = 200;
-
-export async function anyFreePort(taken: Taken = new Set()): Promise<number> {
-  for (let draw = 0; draw < drawsMax; draw += 1) {
-    const port = firstFreePort + Math.floor(Math.random() * (lastFreePort - firstFreePort));
-    if (!taken.has(port) && (await isFree(port))) return port;
-  }
-  throw new PipelineError("PORT_IN_USE", "crash", "No free port was found on this machine.");
 }

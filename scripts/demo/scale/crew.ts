@@ -1,7 +1,7 @@
+import { anyFreePort } from "@ethhook/infra";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { anyFreePort } from "../../start/ports.ts";
 import { startServiceProcess, type ServiceProcess } from "../../start/service-process.ts";
 import type { CpuShare } from "./cpu-share.ts";
 import type { Share } from "./spread.ts";

@@ -1,12 +1,11 @@
 import { hash, randomBytes } from "node:crypto";
-import { endAllEngines, startEngines } from "@ethhook/infra";
+import { anyFreePort, endAllEngines, startEngines } from "@ethhook/infra";
 import { createKafka, createLogger, type KafkaClient } from "@ethhook/kit";
 import { builtInChains, createTopology, type Topology } from "@ethhook/topology";
 import { migratePostgres } from "../../migrate/postgres.ts";
 import { raceAbort } from "../../start/abort.ts";
 import { createApiClient } from "../../start/api-client.ts";
 import { createPipeline } from "../../start/pipeline.ts";
-import { anyFreePort } from "../../start/ports.ts";
 import type { SessionFolder } from "../../start/session-folder.ts";
 import { applyTopology } from "../../topology/broker.ts";
 import { transferEvent } from "../demo-token.ts";

@@ -1,10 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { createKafka, createLogger } from "@ethhook/kit";
-import { startPostgres } from "@ethhook/infra";
+import { anyFreePort, startPostgres } from "@ethhook/infra";
 import { createApiClient } from "@ethhook/scripts/api-client";
 import { migratePostgres } from "@ethhook/scripts/migrate";
-import { anyFreePort } from "@ethhook/scripts/ports";
 import { type ServiceProcess, startServiceProcess } from "@ethhook/scripts/service-process";
 import { builtInChains, createTopology } from "@ethhook/topology";
 import { createTopics } from "../../support/topics.ts";
