@@ -82,6 +82,15 @@ it("services can be scaled: no fixed container name, and only the API has a port
   expect(ours.filter(([, { ports }]) => ports !== undefined).map(([name]) => name)).toEqual(["api"]);
 });
 
+it("what says where webhooks may go is the same for the API, which refuses URLs, and for delivery, which calls them", () => {
+  const policy = (name: string) =>
+    Object.entries(compose.services[name]?.environment ?? {}).filter(([variable]) =>
+      variable.startsWith("ALLOW"),
+    );
+  expect(policy("delivery")).not.toEqual([]);
+  expect(policy("api")).toEqual(policy("delivery"));
+});
+
 it("ports on the host are open to this machine only", () => {
   const ports = all.flatMap(([, service]) => service.ports ?? []);
   expect(ports.filter((port) => !port.startsWith("127.0.0.1:"))).toEqual([]);
