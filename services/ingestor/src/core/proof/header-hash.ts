@@ -2,7 +2,10 @@ import { RLP } from "@ethereumjs/rlp";
 import { keccak256 } from "./keccak.ts";
 import { bytesOf, integerBytesOf } from "./rlp-fields.ts";
 
-/** Fields of a header in the order of its RLP. Forks append: a header ends with the last one that it has. */
+/**
+ * Fields of a header in the order of its RLP. Forks append: a header ends with the last one that it has. The last two are of the fork
+ * Amsterdam (EIP-7928, EIP-7843), as clients name them; no block of it is recorded here. Were they wrong, the hash would not hold.
+ */
 const fields = [
   ["parentHash", bytesOf],
   ["sha3Uncles", bytesOf],
@@ -25,6 +28,8 @@ const fields = [
   ["excessBlobGas", integerBytesOf],
   ["parentBeaconBlockRoot", bytesOf],
   ["requestsHash", bytesOf],
+  ["blockAccessListHash", bytesOf],
+  ["slotNumber", integerBytesOf],
 ] as const;
 
 /**
