@@ -35,11 +35,27 @@ export function readLedger(
   return readAll(broker, topology.blocks.name, [chain.ledgerPartition], blockCodec);
 }
 
-/** Every committed record of `logs.<chain>`: partition by partition, in order within each. */
-export function readLogs(broker: Pick<Broker, "reader">, topology: Topology, chain: Chain): Promise<Log[]> {
+/** How long the end of a transaction may take in all of its partitions. */
+const endingMs = 5_000;
+
+/**
+ * Every committed record of `logs.<chain>`: partition by partition, in order within each; all that the ledger counts. A transaction ends
+ * in one partition after the other, so the ledger may be ahead of its logs for a moment.
+ */
+export async function readLogs(
+  broker: Pick<Broker, "reader">,
+  topology: Topology,
+  chain: Chain,
+): Promise<Log[]> {
   const topic = topology.logs.of(chain.id);
   const partitions = Array.from({ length: topic.partitions }, (_, partition) => partition);
-  return readAll(broker, topic.name, partitions, logCodec);
+  const ledger = await readLedger(broker, topology, chain);
+  const counted = ledger.reduce((sum, { logCount }) => sum + logCount, 0);
+  const endMs = Date.now() + endingMs;
+  for (;;) {
+    const logs = await readAll(broker, topic.name, partitions, logCodec);
+    if (logs.length >= counted || Date.now() > endMs) return logs;
+  }
 }
 
 /** Every record of `logs.dlq`. */
