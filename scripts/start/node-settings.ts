@@ -3,7 +3,11 @@
  * grown by 60 % instead of fourfold. At full rate a delivery process so holds less than half of the memory. So small a young generation
  * is collected 30 times a second, by one thread: waking several for it cost a twelfth of that process's CPU.
  */
-export const nodeFlags = ["--max-semi-space-size=8", "--heap-growing-percent=60", "--no-parallel-scavenge"] as const;
+export const nodeFlags = [
+  "--max-semi-space-size=8",
+  "--heap-growing-percent=60",
+  "--no-parallel-scavenge",
+] as const;
 
 /**
  * glibc gives each thread that allocates an arena of its own, and Node has eight that do: what they freed stays theirs. With one arena a
